@@ -1,1 +1,19 @@
-//! placeholder
+//! The only door to the disk.
+//!
+//! Everything here keeps three promises: a file appears under its name whole and durable or not at all; no read is
+//! unbounded; no error loses the path it is about. Deciding what may be read or written is the callers' work.
+
+pub mod beneath;
+pub mod error;
+pub mod file;
+pub mod lock;
+pub mod store;
+
+pub use beneath::Beneath;
+pub use error::PathError;
+pub use file::{
+    Mode, NewFile, copy_hashed, create_dir, create_dir_all, free_bytes, link_or_copy, list_dir, read_capped,
+    remove_file, remove_tree, rename, replace, sync_dir, write_new,
+};
+pub use lock::{Lock, LockError};
+pub use store::{Batch, Store, StoreError};

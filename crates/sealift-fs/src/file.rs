@@ -1,0 +1,319 @@
+//! Durable writes and capped reads.
+//!
+//! Write order: temporary file in the same directory → write → fsync → rename or link → fsync of the directory. A failed
+//! fsync is fatal for that file; it is never tried again and believed.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Read, Write};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+
+use sealift_model::{Digest, Hasher};
+
+use crate::error::{Context, PathError};
+
+/// Who may read a file we make.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mode {
+    /// 0644: documents and published content.
+    Public,
+    /// 0600: keys and state.
+    Private,
+}
+
+impl Mode {
+    fn bits(self) -> u32 {
+        match self {
+            Self::Public => 0o644,
+            Self::Private => 0o600,
+        }
+    }
+}
+
+/// A file that is being written and has no name yet. Dropped without [`NewFile::replace`] or
+/// [`NewFile::keep_if_absent`], it leaves nothing behind.
+#[derive(Debug)]
+pub struct NewFile {
+    temp: tempfile::NamedTempFile,
+    target: PathBuf,
+}
+
+impl NewFile {
+    /// Opens a temporary file beside `target`; the directory must exist.
+    pub fn beside(target: &Path, mode: Mode) -> Result<Self, PathError> {
+        let dir = parent(target);
+        let temp = tempfile::Builder::new()
+            .prefix(".tmp-")
+            .permissions(fs::Permissions::from_mode(mode.bits()))
+            .tempfile_in(dir)
+            .context("create a file in", dir)?;
+        // NOTE: the builder's permissions pass through the umask; a published file must be readable whatever it is.
+        temp.as_file()
+            .set_permissions(fs::Permissions::from_mode(mode.bits()))
+            .context("set the mode of", temp.path())?;
+        Ok(Self { temp, target: target.to_owned() })
+    }
+
+    /// Returns the path the file will get.
+    pub fn target(&self) -> &Path {
+        &self.target
+    }
+
+    /// Writes all of `bytes`.
+    pub fn write_all(&mut self, bytes: &[u8]) -> Result<(), PathError> {
+        self.temp.as_file_mut().write_all(bytes).context("write", &self.target)
+    }
+
+    /// Makes the content durable and gives it its name, replacing what was there.
+    pub fn replace(self) -> Result<(), PathError> {
+        self.temp.as_file().sync_all().context("sync", &self.target)?;
+        let target = self.target;
+        self.temp.persist(&target).map_err(|e| PathError::new("replace", &target, e.error))?;
+        sync_dir(parent(&target))
+    }
+
+    /// Makes the content durable and gives it its name unless something already has it; tells whether it did.
+    pub fn keep_if_absent(self) -> Result<bool, PathError> {
+        self.temp.as_file().sync_all().context("sync", &self.target)?;
+        let target = self.target.clone();
+        let named = self.into_unnamed().keep()?;
+        sync_dir(parent(&target))?;
+        Ok(named)
+    }
+
+    /// Closes the file; the caller syncs a whole group before any of it gets its name.
+    pub(crate) fn into_unnamed(self) -> Unnamed {
+        Unnamed { temp: self.temp.into_temp_path(), target: self.target }
+    }
+}
+
+/// A complete, closed file under its temporary name; removed when dropped.
+#[derive(Debug)]
+pub(crate) struct Unnamed {
+    temp: tempfile::TempPath,
+    target: PathBuf,
+}
+
+impl Unnamed {
+    /// Gives the file its name unless something already has it; tells whether it did. Syncs nothing.
+    pub(crate) fn keep(self) -> Result<bool, PathError> {
+        match self.temp.persist_noclobber(&self.target) {
+            Ok(()) => Ok(true),
+            Err(e) if e.error.kind() == io::ErrorKind::AlreadyExists => Ok(false),
+            Err(e) => Err(PathError::new("create", &self.target, e.error)),
+        }
+    }
+}
+
+impl Write for NewFile {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.temp.as_file_mut().write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.temp.as_file_mut().flush()
+    }
+}
+
+fn parent(path: &Path) -> &Path {
+    path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."))
+}
+
+/// Replaces the content of `path`, atomically and durably.
+pub fn replace(path: &Path, bytes: &[u8], mode: Mode) -> Result<(), PathError> {
+    let mut file = NewFile::beside(path, mode)?;
+    file.write_all(bytes)?;
+    file.replace()
+}
+
+/// Writes a file that must not exist yet, atomically and durably.
+pub fn write_new(path: &Path, bytes: &[u8], mode: Mode) -> Result<(), PathError> {
+    let mut file = NewFile::beside(path, mode)?;
+    file.write_all(bytes)?;
+    if file.keep_if_absent()? {
+        return Ok(());
+    }
+    Err(PathError::new("create", path, io::Error::from(io::ErrorKind::AlreadyExists)))
+}
+
+/// Reads a regular file of at most `limit` bytes; a longer one is an error, and at most `limit + 1` bytes are read of it.
+pub fn read_capped(path: &Path, limit: u64) -> Result<Vec<u8>, PathError> {
+    let file = File::open(path).context("open", path)?;
+    read_open_capped(file, path, limit)
+}
+
+pub(crate) fn read_open_capped(file: File, path: &Path, limit: u64) -> Result<Vec<u8>, PathError> {
+    let metadata = file.metadata().context("read", path)?;
+    if !metadata.is_file() {
+        return Err(PathError::new("read", path, io::Error::other("not a regular file")));
+    }
+    let too_large =
+        || PathError::new("read", path, io::Error::other(format!("larger than the limit of {limit} bytes")));
+    if metadata.len() > limit {
+        return Err(too_large());
+    }
+    let mut bytes = Vec::with_capacity(usize::try_from(metadata.len()).unwrap_or(0));
+    // The file may grow while it is read; the cap holds all the same.
+    file.take(limit.saturating_add(1)).read_to_end(&mut bytes).context("read", path)?;
+    if bytes.len() as u64 > limit { Err(too_large()) } else { Ok(bytes) }
+}
+
+/// Copies `from` to `to` in pieces of 256 KiB, hashing while it copies; stops with an error after `limit` bytes.
+///
+/// `tick` is called with the size of each piece. Returns digest and length of what was copied.
+pub fn copy_hashed(
+    from: &mut dyn Read,
+    to: &mut dyn Write,
+    limit: u64,
+    tick: &mut dyn FnMut(u64),
+) -> io::Result<(Digest, u64)> {
+    let mut hasher = Hasher::new();
+    let mut buffer = vec![0; 256 * 1024];
+    loop {
+        let n = match from.read(&mut buffer) {
+            Ok(0) => break,
+            Ok(n) => n,
+            Err(e) if e.kind() == io::ErrorKind::Interrupted => continue,
+            Err(e) => return Err(e),
+        };
+        hasher.update(&buffer[..n]);
+        if hasher.len() > limit {
+            return Err(io::Error::new(io::ErrorKind::FileTooLarge, format!("longer than the {limit} bytes declared")));
+        }
+        to.write_all(&buffer[..n])?;
+        tick(n as u64);
+    }
+    let len = hasher.len();
+    Ok((hasher.finish(), len))
+}
+
+/// Creates one directory, mode 0755 or 0700; an existing one is an error.
+pub fn create_dir(path: &Path, mode: Mode) -> Result<(), PathError> {
+    dir_builder(mode).create(path).context("create the directory", path)?;
+    sync_dir(parent(path))
+}
+
+/// Creates a directory and its parents, mode 0755 or 0700; existing ones are left as they are.
+pub fn create_dir_all(path: &Path, mode: Mode) -> Result<(), PathError> {
+    if path.is_dir() {
+        return Ok(());
+    }
+    dir_builder(mode).recursive(true).create(path).context("create the directory", path)?;
+    sync_dir(parent(path))
+}
+
+fn dir_builder(mode: Mode) -> fs::DirBuilder {
+    let mut builder = fs::DirBuilder::new();
+    builder.mode(if mode == Mode::Private { 0o700 } else { 0o755 });
+    builder
+}
+
+/// Makes renames and new names in a directory durable.
+pub fn sync_dir(path: &Path) -> Result<(), PathError> {
+    let dir = OpenOptions::new().read(true).custom_flags(libc_o_directory()).open(path).context("open", path)?;
+    match dir.sync_all() {
+        // Some FUSE file systems (media) have no directory sync; their writes are read back instead.
+        Err(e) if e.kind() == io::ErrorKind::InvalidInput || e.kind() == io::ErrorKind::Unsupported => Ok(()),
+        other => other.context("sync", path),
+    }
+}
+
+fn libc_o_directory() -> i32 {
+    i32::try_from(rustix::fs::OFlags::DIRECTORY.bits()).unwrap_or(0)
+}
+
+/// Renames, replacing a file of that name, and syncs both directories.
+pub fn rename(from: &Path, to: &Path) -> Result<(), PathError> {
+    fs::rename(from, to).context("rename to", to)?;
+    sync_dir(parent(to))?;
+    if parent(from) == parent(to) { Ok(()) } else { sync_dir(parent(from)) }
+}
+
+/// Gives `from` a second name `to`: a hard link where the file system allows, else a copy. `to` must not exist.
+///
+/// Not synced; callers end a batch with [`sync_dir`].
+pub fn link_or_copy(from: &Path, to: &Path) -> Result<(), PathError> {
+    match fs::hard_link(from, to) {
+        Ok(()) => Ok(()),
+        Err(e) if matches!(e.raw_os_error(), Some(code) if can_copy_instead(code)) => {
+            let mut target = OpenOptions::new().write(true).create_new(true).open(to).context("create", to)?;
+            let mut source = File::open(from).context("open", from)?;
+            io::copy(&mut source, &mut target).context("copy to", to)?;
+            target.sync_all().context("sync", to)
+        }
+        Err(e) => Err(PathError::new("link", to, e)),
+    }
+}
+
+fn can_copy_instead(code: i32) -> bool {
+    use rustix::io::Errno;
+    [Errno::XDEV, Errno::PERM, Errno::MLINK, Errno::OPNOTSUPP, Errno::NOSYS].iter().any(|e| e.raw_os_error() == code)
+}
+
+/// Removes a file; one that is not there is not an error.
+pub fn remove_file(path: &Path) -> Result<(), PathError> {
+    match fs::remove_file(path) {
+        Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(()),
+        other => other.context("remove", path),
+    }
+}
+
+/// Removes a directory tree of our own without following links; one that is not there is not an error.
+pub fn remove_tree(path: &Path) -> Result<(), PathError> {
+    match fs::remove_dir_all(path) {
+        Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(()),
+        other => other.context("remove", path),
+    }
+}
+
+/// Returns the names in a directory, sorted; names that are not UTF-8 are an error.
+pub fn list_dir(path: &Path) -> Result<Vec<String>, PathError> {
+    let mut names = Vec::new();
+    for entry in fs::read_dir(path).context("list", path)? {
+        let name = entry.context("list", path)?.file_name();
+        names.push(name.into_string().map_err(|_| {
+            PathError::new("list", path, io::Error::new(io::ErrorKind::InvalidData, "a file name is not UTF-8"))
+        })?);
+    }
+    names.sort();
+    Ok(names)
+}
+
+/// Returns the bytes a user without reserve may still write below `path`.
+pub fn free_bytes(path: &Path) -> Result<u64, PathError> {
+    let stat = rustix::fs::statvfs(path).context("ask the free space of", path)?;
+    Ok(stat.f_bavail.saturating_mul(stat.f_frsize))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn replace_leaves_old_or_new_and_no_leftovers() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("a");
+        replace(&path, b"one", Mode::Private).unwrap();
+        replace(&path, b"two", Mode::Private).unwrap();
+        assert_eq!(read_capped(&path, 3).unwrap(), b"two");
+        assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+        drop(NewFile::beside(&path, Mode::Public).unwrap());
+        assert_eq!(list_dir(dir.path()).unwrap(), ["a"]);
+        assert!(write_new(&path, b"three", Mode::Public).is_err());
+        assert_eq!(read_capped(&path, 3).unwrap(), b"two");
+    }
+
+    #[test]
+    fn reads_stop_at_the_cap() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("a");
+        replace(&path, &[7; 100], Mode::Public).unwrap();
+        assert_eq!(read_capped(&path, 100).unwrap().len(), 100);
+        assert!(read_capped(&path, 99).unwrap_err().to_string().starts_with("cannot read"));
+        assert!(read_capped(dir.path(), 99).is_err());
+        let mut sink = Vec::new();
+        assert!(copy_hashed(&mut &[7_u8; 100][..], &mut sink, 99, &mut |_| ()).is_err());
+        let (digest, len) = copy_hashed(&mut &[7_u8; 100][..], &mut sink, 100, &mut |_| ()).unwrap();
+        assert_eq!((digest, len), (Digest::of(&[7; 100]), 100));
+    }
+}

@@ -1,0 +1,124 @@
+//! What a command failed with, ready to be shown.
+
+use std::error::Error;
+use std::fmt::Display;
+use std::process::ExitCode;
+
+use sealift_model::escape::printable;
+
+/// The exit codes of every tool.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Exit {
+    /// Something failed; nothing or something named was done.
+    Failed = 1,
+    /// The command line or a configuration file is wrong.
+    Usage = 2,
+    /// Done in part: some hosts or blobs failed, details in the output.
+    Partial = 3,
+    /// Refused: signature, threshold, digest or form.
+    RefusedSignature = 10,
+    /// Refused: rollback, expiry or missing base.
+    RefusedOrder = 11,
+    /// Refused: no approval or outside the window.
+    RefusedPolicy = 12,
+    /// Another process holds the lock.
+    Locked = 20,
+}
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> Self {
+        Self::from(exit as u8)
+    }
+}
+
+/// A failure as the operator sees it: what happened, why, what was (not) changed, what to type next.
+#[derive(Debug)]
+pub struct CommandError {
+    /// The exit code.
+    pub exit: Exit,
+    /// What happened, to what.
+    pub message: String,
+    /// Why, outermost first.
+    pub causes: Vec<String>,
+    /// What to do next, a line each.
+    pub hints: Vec<String>,
+    /// What was (not) changed. "Nothing was changed." unless said otherwise.
+    pub state: String,
+}
+
+impl CommandError {
+    /// Makes a failure without causes.
+    pub fn new(exit: Exit, message: impl Display) -> Self {
+        Self {
+            exit,
+            message: printable(&message.to_string()),
+            causes: Vec::new(),
+            hints: Vec::new(),
+            state: "Nothing was changed.".into(),
+        }
+    }
+
+    /// Makes a failure from an error and its chain of sources.
+    pub fn from_error(exit: Exit, error: &(dyn Error + 'static)) -> Self {
+        Self::new(exit, error).caused_by_sources_of(error)
+    }
+
+    /// Makes a failure with its own message, and `error` with its chain as causes.
+    pub fn with_cause(exit: Exit, message: impl Display, error: &(dyn Error + 'static)) -> Self {
+        let mut failure = Self::new(exit, message);
+        failure.causes.push(printable(&error.to_string()));
+        failure.caused_by_sources_of(error)
+    }
+
+    fn caused_by_sources_of(mut self, error: &(dyn Error + 'static)) -> Self {
+        let mut source = error.source();
+        while let Some(cause) = source {
+            let text = printable(&cause.to_string());
+            // Transparent wrappers repeat their source.
+            if self.causes.last() != Some(&text) && self.message != text {
+                self.causes.push(text);
+            }
+            source = cause.source();
+        }
+        self
+    }
+
+    /// Adds a line that says what to do next.
+    #[must_use]
+    pub fn hint(mut self, hint: impl Display) -> Self {
+        self.hints.push(printable(&hint.to_string()));
+        self
+    }
+
+    /// Says what was (not) changed.
+    #[must_use]
+    pub fn state(mut self, state: impl Display) -> Self {
+        self.state = printable(&state.to_string());
+        self
+    }
+
+    /// Returns the text shown on stderr, without the final line break.
+    pub fn render(&self) -> String {
+        let mut lines = vec![format!("Error: {}", self.message)];
+        lines.extend(self.causes.iter().map(|cause| format!("  Caused by: {cause}")));
+        lines.extend(self.hints.iter().map(|hint| format!("Hint: {hint}")));
+        if !self.state.is_empty() {
+            lines.push(self.state.clone());
+        }
+        lines.join("\n")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn says_what_why_next_and_what_was_not_changed() {
+        let io = std::io::Error::other("bad\u{1b}[2Jname");
+        let error = CommandError::with_cause(Exit::RefusedSignature, "refused bundle 3", &io).hint("look elsewhere");
+        let text =
+            "Error: refused bundle 3\n  Caused by: bad\\u{1b}[2Jname\nHint: look elsewhere\nNothing was changed.";
+        assert_eq!(error.render(), text);
+    }
+}
