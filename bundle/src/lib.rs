@@ -1,1 +1,3 @@
-//! placeholder
+//! The bundle: read, write, verify, inspect, diff. No state, no private keys.
+
+pub mod manifest;
