@@ -1,1 +1,25 @@
-//! placeholder
+//! Decides what a signature is worth: TUF metadata, DSSE statements, receipts. Verification only.
+//!
+//! Bytes and the time come in, a verdict goes out. Nothing here reads a file, the clock or the environment, and no
+//! private key ever enters; signing is the work of `sealift-keys` and `sealift-site`. What is accepted here is also
+//! accepted by python-tuf, not the other way round: every deviation from the specification is stricter
+//! (format/trust §7).
+
+pub mod dsse;
+pub mod key;
+pub mod metadata;
+pub mod receipt;
+pub mod refusal;
+pub mod statement;
+mod strict;
+#[cfg(test)]
+mod testkit;
+pub mod trusted_set;
+
+pub use dsse::{Envelope, EvidenceRefusal};
+pub use key::{KeyError, PublicKey, Purpose, Role};
+pub use metadata::{Root, Signed, Snapshot, TargetInfo, Targets, TimestampMeta};
+pub use receipt::{Held, Receipt, ReceiptRefusal, VerifiedReceipt};
+pub use refusal::{ExitClass, Refusal};
+pub use statement::{Statement, Subject};
+pub use trusted_set::{Previous, TrustedSet};

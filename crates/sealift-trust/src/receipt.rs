@@ -1,0 +1,285 @@
+//! The receipt: a page of text that says what a site holds, carried back over the gap (format/receipt).
+//!
+//! It is text so that the person who carries it can read it, and openssl can check it. It has exactly one spelling:
+//! what is read must be what would be printed, byte for byte.
+
+use std::fmt::Write as _;
+
+use sealift_model::digest::{hex, unhex};
+use sealift_model::escape::printable;
+use sealift_model::{Digest, Sequence, SiteId, StreamId, Timestamp};
+
+use crate::key::{KeyError, PublicKey};
+use crate::refusal::ExitClass;
+
+/// Largest receipt that is read.
+pub const LIMIT: usize = 256 << 10;
+
+const FIRST_LINE: &str = "sealift receipt 1";
+
+/// The newest bundle of one stream that a site holds.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Held {
+    /// The stream.
+    pub stream: StreamId,
+    /// The bundle's number.
+    pub sequence: Sequence,
+    /// The digest of its manifest.
+    pub manifest: Digest,
+}
+
+/// What a site says it holds.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Receipt {
+    /// The site.
+    pub site: SiteId,
+    /// When it was written, by the site's clock.
+    pub issued: Timestamp,
+    /// Digest of the last line of the site's ledger.
+    pub ledger_head: Digest,
+    /// One entry a stream, sorted by stream.
+    pub holds: Vec<Held>,
+}
+
+/// A receipt whose signature is good.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct VerifiedReceipt {
+    /// What it says.
+    pub receipt: Receipt,
+    /// The key that signed it: the pinned one, or one to be shown to a person before it is pinned.
+    pub key: PublicKey,
+}
+
+/// Why a receipt was refused.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum ReceiptRefusal {
+    /// Larger than the limit.
+    #[error("receipt is larger than {LIMIT} bytes")]
+    TooLarge,
+    /// A line is not what belongs there.
+    #[error("line {line} of the receipt is not `{expected}`")]
+    Line {
+        /// Its number, from 1.
+        line: usize,
+        /// The form it should have.
+        expected: &'static str,
+    },
+    /// Every line is right but the text is not the one spelling of its content.
+    #[error("receipt is not in its one written form (streams sorted, each once; lines end with a line feed)")]
+    NotCanonical,
+    /// The key it names cannot be used.
+    #[error("the key in the receipt is not usable")]
+    Key(#[source] KeyError),
+    /// Signed by another key than the site's.
+    #[error("receipt of site `{site}` names key {found}, but {pinned} is pinned for this site")]
+    OtherKey {
+        /// The site it names.
+        site: SiteId,
+        /// The key it names, in hexadecimal digits.
+        found: String,
+        /// The pinned key.
+        pinned: String,
+    },
+    /// The signature does not fit the text.
+    #[error("the signature of the receipt is not good")]
+    Signature,
+}
+
+impl ReceiptRefusal {
+    /// Returns the class that picks the exit code.
+    pub const fn exit_class(&self) -> ExitClass {
+        ExitClass::Signature
+    }
+}
+
+impl Receipt {
+    /// Returns the text that is signed, with `key` named in it.
+    pub fn unsigned_text(&self, key: &PublicKey) -> String {
+        let mut out = format!(
+            "{FIRST_LINE}\nsite: {}\nissued: {}\nledger-head: {}\n",
+            self.site,
+            self.issued,
+            self.ledger_head.tagged()
+        );
+        for held in &self.holds {
+            let _ = writeln!(out, "holds: {} {} {}", held.stream, held.sequence, held.manifest.tagged());
+        }
+        let _ = writeln!(out, "key: ed25519:{}", key.to_hex());
+        out
+    }
+
+    /// Returns the whole receipt from a signature made elsewhere over [`Receipt::unsigned_text`].
+    pub fn signed_text(&self, key: &PublicKey, signature: &[u8; 64]) -> String {
+        format!("{}signature: {}\n", self.unsigned_text(key), hex(signature))
+    }
+
+    /// Reads a receipt and checks its signature: by `pinned_key`, or without one by the key it names itself.
+    ///
+    /// Without a pinned key the result says only that the text is whole; who wrote it is for a person to decide.
+    pub fn parse_verified(bytes: &[u8], pinned_key: Option<&[u8; 32]>) -> Result<VerifiedReceipt, ReceiptRefusal> {
+        if bytes.len() > LIMIT {
+            return Err(ReceiptRefusal::TooLarge);
+        }
+        let text = std::str::from_utf8(bytes).map_err(|_| ReceiptRefusal::NotCanonical)?;
+        let (receipt, key_bytes, signature) = Lines::new(text).receipt()?;
+        let key = PublicKey::ed25519(&key_bytes).map_err(ReceiptRefusal::Key)?;
+        if let Some(pinned) = pinned_key.filter(|p| **p != key_bytes) {
+            let (found, pinned) = (key.to_hex(), hex(pinned));
+            return Err(ReceiptRefusal::OtherKey { site: receipt.site, found, pinned });
+        }
+        let sorted = receipt.holds.windows(2).all(|w| matches!(w, [a, b] if a.stream < b.stream));
+        if !sorted || receipt.signed_text(&key, &signature) != text {
+            return Err(ReceiptRefusal::NotCanonical);
+        }
+        if !key.verifies(receipt.unsigned_text(&key).as_bytes(), &signature) {
+            return Err(ReceiptRefusal::Signature);
+        }
+        Ok(VerifiedReceipt { receipt, key })
+    }
+}
+
+impl std::fmt::Display for Held {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}", printable(&format!("{} {}", self.stream, self.sequence)))
+    }
+}
+
+struct Lines<'a> {
+    rest: std::iter::Peekable<std::str::Split<'a, char>>,
+    number: usize,
+}
+
+impl<'a> Lines<'a> {
+    fn new(text: &'a str) -> Self {
+        Self { rest: text.split('\n').peekable(), number: 0 }
+    }
+
+    fn receipt(mut self) -> Result<(Receipt, [u8; 32], [u8; 64]), ReceiptRefusal> {
+        self.field(FIRST_LINE, FIRST_LINE, |rest| rest.is_empty().then_some(()))?;
+        let site = self.field("site: ", "site: NAME", |t| t.parse().ok())?;
+        let issued = self.field("issued: ", "issued: TIME", |t| t.parse().ok())?;
+        let ledger_head = self.field("ledger-head: ", "ledger-head: sha256:DIGEST", tagged)?;
+        let mut holds = Vec::new();
+        while self.rest.peek().is_some_and(|line| line.starts_with("holds: ")) {
+            holds.push(self.field("holds: ", "holds: STREAM SEQUENCE sha256:DIGEST", held)?);
+        }
+        let key = self.field("key: ed25519:", "key: ed25519:HEX", |t| unhex(t)?.try_into().ok())?;
+        let signature = self.field("signature: ", "signature: HEX", |t| unhex(t)?.try_into().ok())?;
+        Ok((Receipt { site, issued, ledger_head, holds }, key, signature))
+    }
+
+    fn field<T>(
+        &mut self,
+        name: &str,
+        expected: &'static str,
+        read: impl FnOnce(&str) -> Option<T>,
+    ) -> Result<T, ReceiptRefusal> {
+        self.number += 1;
+        let line = self.rest.next().and_then(|line| line.strip_prefix(name));
+        line.and_then(read).ok_or(ReceiptRefusal::Line { line: self.number, expected })
+    }
+}
+
+fn tagged(text: &str) -> Option<Digest> {
+    text.strip_prefix("sha256:")?.parse().ok()
+}
+
+fn held(text: &str) -> Option<Held> {
+    let mut parts = text.split(' ');
+    let held = Held {
+        stream: parts.next()?.parse().ok()?,
+        sequence: parts.next()?.parse().ok()?,
+        manifest: tagged(parts.next()?)?,
+    };
+    parts.next().is_none().then_some(held)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testkit::{public, signing_key};
+    use ed25519_dalek::Signer;
+
+    fn receipt(streams: &[&str]) -> Receipt {
+        let held = |s: &&str| Held {
+            stream: s.parse().unwrap(),
+            sequence: Sequence::new(42).unwrap(),
+            manifest: Digest::of(s.as_bytes()),
+        };
+        Receipt {
+            site: SiteId::new("plant-a").unwrap(),
+            issued: "2026-11-22T16:00:00Z".parse().unwrap(),
+            ledger_head: Digest::of(b"ledger"),
+            holds: streams.iter().map(held).collect(),
+        }
+    }
+
+    fn signed(receipt: &Receipt, key: u8) -> String {
+        resigned(&receipt.unsigned_text(&public(key)), key)
+    }
+
+    fn resigned(text: &str, key: u8) -> String {
+        format!("{text}signature: {}\n", hex(&signing_key(key).sign(text.as_bytes()).to_bytes()))
+    }
+
+    #[test]
+    fn a_receipt_reads_back() {
+        for streams in [&[][..], &["a"], &["a", "b"]] {
+            let text = signed(&receipt(streams), 1);
+            let pinned = public(1);
+            let verified = Receipt::parse_verified(text.as_bytes(), Some(pinned.as_bytes())).unwrap();
+            assert_eq!((verified.receipt, verified.key), (receipt(streams), pinned));
+        }
+    }
+
+    #[test]
+    fn refuses_every_flipped_byte() {
+        let text = signed(&receipt(&["a", "b"]), 1).into_bytes();
+        for at in 0..text.len() {
+            for bit in [0x01, 0x20] {
+                let mut bad = text.clone();
+                bad[at] ^= bit;
+                assert!(Receipt::parse_verified(&bad, Some(public(1).as_bytes())).is_err(), "byte {at}");
+            }
+        }
+    }
+
+    #[test]
+    fn refuses_a_receipt_signed_by_another_key() {
+        let text = signed(&receipt(&["a"]), 2);
+        assert!(matches!(
+            Receipt::parse_verified(text.as_bytes(), Some(public(1).as_bytes())),
+            Err(ReceiptRefusal::OtherKey { .. })
+        ));
+        assert!(Receipt::parse_verified(text.as_bytes(), None).is_ok());
+        let borrowed = resigned(&receipt(&["a"]).unsigned_text(&public(1)), 2);
+        assert_eq!(Receipt::parse_verified(borrowed.as_bytes(), None), Err(ReceiptRefusal::Signature));
+    }
+
+    #[test]
+    fn refuses_other_spellings_even_if_signed() {
+        let good = receipt(&["a", "b"]).unsigned_text(&public(1));
+        let swapped = receipt(&["b", "a"]).unsigned_text(&public(1));
+        let twice = receipt(&["a", "a"]).unsigned_text(&public(1));
+        for bad in [
+            good.replace('\n', "\r\n"),
+            good.replace("site: ", "site:  "),
+            good.replace("receipt 1", "receipt 2"),
+            good.replace(" 42 ", " 042 "),
+            good.replace("holds: a", "holds: A"),
+            good.replace("key: ", "note: x\nkey: "),
+            good.replace("ledger-head: sha256:", "ledger-head: "),
+            swapped,
+            twice,
+            format!("\n{good}"),
+            String::new(),
+        ] {
+            assert!(Receipt::parse_verified(resigned(&bad, 1).as_bytes(), None).is_err(), "{bad}");
+        }
+        let text = signed(&receipt(&["a"]), 1);
+        for bad in [format!("{text}\n"), format!("{text}more\n"), text.trim_end().to_owned()] {
+            assert_eq!(Receipt::parse_verified(bad.as_bytes(), None), Err(ReceiptRefusal::NotCanonical));
+        }
+    }
+}
