@@ -3,17 +3,23 @@
 //! Everything here keeps three promises: a file appears under its name whole and durable or not at all; no read is
 //! unbounded; no error loses the path it is about. Deciding what may be read or written is the callers' work.
 
+pub mod append;
 pub mod beneath;
 pub mod error;
 pub mod file;
+pub mod link;
 pub mod lock;
+pub mod private;
 pub mod store;
 
+pub use append::{append, cut, open, read_tail, sync_filesystem};
 pub use beneath::Beneath;
 pub use error::PathError;
 pub use file::{
     Mode, NewFile, copy_hashed, create_dir, create_dir_all, free_bytes, link_or_copy, list_dir, read_capped,
     remove_file, remove_tree, rename, replace, sync_dir, write_new,
 };
+pub use link::{read_link, replace_link};
 pub use lock::{Lock, LockError};
+pub use private::{PrivateError, read_private, read_stream};
 pub use store::{Batch, Store, StoreError};
