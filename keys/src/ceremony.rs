@@ -1,0 +1,288 @@
+//! Makes a new root of trust: keys for every role, root metadata that names them, signed by all root keys.
+//!
+//! All or nothing: everything is written into a directory beside the target and renamed into place at the end.
+
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+
+use sealift_fs::{Mode, PathError, create_dir, list_dir, remove_tree, rename, sync_dir, write_new};
+use sealift_model::Timestamp;
+use sealift_model::digest::hex;
+use sealift_trust::{Purpose, Role, TrustedSet};
+
+use crate::key_file::{self, KdfParams, KeyFileError};
+use crate::metadata::{self, MetadataError, RoleDraft, RootDraft};
+use crate::passphrase::Passphrase;
+use crate::secret::SecretKey;
+
+/// How many keys a role has and how many of them must sign, written `2-of-3`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Quorum {
+    required: u8,
+    of: u8,
+}
+
+/// Why a text is not a quorum.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("use the form 2-of-3: how many keys must sign, of how many (at most 32)")]
+pub struct QuorumError;
+
+impl Quorum {
+    /// One key, which alone signs.
+    pub const SINGLE: Self = Self { required: 1, of: 1 };
+
+    /// Returns `required` of `of` keys; `None` unless 1 ≤ required ≤ of ≤ 32.
+    pub fn new(required: u8, of: u8) -> Option<Self> {
+        (1 <= required && required <= of && of <= 32).then_some(Self { required, of })
+    }
+
+    /// Returns how many must sign.
+    pub fn required(self) -> usize {
+        self.required.into()
+    }
+
+    /// Returns how many keys there are.
+    pub fn of(self) -> usize {
+        self.of.into()
+    }
+}
+
+impl FromStr for Quorum {
+    type Err = QuorumError;
+
+    fn from_str(text: &str) -> Result<Self, QuorumError> {
+        let (required, of) = text.split_once("-of-").ok_or(QuorumError)?;
+        let number = |text: &str| {
+            let plain = !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
+            plain.then(|| text.parse().ok()).flatten().ok_or(QuorumError)
+        };
+        Self::new(number(required)?, number(of)?).ok_or(QuorumError)
+    }
+}
+
+impl fmt::Display for Quorum {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}-of-{}", self.required, self.of)
+    }
+}
+
+/// What to make.
+#[derive(Debug, Clone)]
+pub struct Ceremony {
+    /// Quorum of every role; a role that is left out gets one key.
+    pub quorums: BTreeMap<Role, Quorum>,
+    /// When the root expires.
+    pub expires: Timestamp,
+    /// The present time, to check the result by.
+    pub now: Timestamp,
+    /// Cost of opening a key file.
+    pub cost: KdfParams,
+}
+
+impl Ceremony {
+    /// Returns the quorum of a role.
+    pub fn quorum(&self, role: Role) -> Quorum {
+        self.quorums.get(&role).copied().unwrap_or(Quorum::SINGLE)
+    }
+}
+
+/// What was made.
+#[derive(Debug, Clone)]
+pub struct Created {
+    /// The root metadata file.
+    pub root_file: PathBuf,
+    /// Its content.
+    pub root: Vec<u8>,
+    /// The key files.
+    pub key_files: Vec<PathBuf>,
+}
+
+/// Why no root of trust was made.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum CeremonyError {
+    /// The directory has something in it.
+    #[error("{0} exists and is not empty")]
+    NotEmpty(String),
+    /// The path has no name to make a directory of.
+    #[error("{0} is no place for a new directory")]
+    NoName(String),
+    /// The disk.
+    #[error(transparent)]
+    Fs(#[from] PathError),
+    /// A key file.
+    #[error(transparent)]
+    KeyFile(#[from] KeyFileError),
+    /// The metadata.
+    #[error(transparent)]
+    Metadata(#[from] MetadataError),
+    /// The operating system gave no randomness.
+    #[error("no randomness from the operating system")]
+    Randomness(#[source] getrandom::Error),
+}
+
+/// Refuses a target that exists and is not an empty directory. Asked before a passphrase is.
+pub fn check_target(dir: &Path) -> Result<(), CeremonyError> {
+    match list_dir(dir) {
+        Ok(names) if names.is_empty() => Ok(()),
+        Ok(_) => Err(CeremonyError::NotEmpty(shown(dir))),
+        Err(error) if error.is_not_found() => Ok(()),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// Makes `dir/root.json` and `dir/keys/*.key`.
+pub fn create(dir: &Path, ceremony: &Ceremony, passphrase: &Passphrase) -> Result<Created, CeremonyError> {
+    check_target(dir)?;
+    let building = sibling(dir)?;
+    create_dir(&building, Mode::Private)?;
+    let made = build(&building, ceremony, passphrase).and_then(|made| {
+        rename(&building, dir)?;
+        Ok(made)
+    });
+    match made {
+        Ok((root, names)) => Ok(Created {
+            root_file: dir.join("root.json"),
+            root,
+            key_files: names.iter().map(|name| dir.join("keys").join(name)).collect(),
+        }),
+        Err(error) => {
+            // The reason it failed matters more than a leftover.
+            let _ = remove_tree(&building);
+            Err(error)
+        }
+    }
+}
+
+fn build(dir: &Path, ceremony: &Ceremony, passphrase: &Passphrase) -> Result<(Vec<u8>, Vec<String>), CeremonyError> {
+    let keys_dir = dir.join("keys");
+    create_dir(&keys_dir, Mode::Private)?;
+    let mut names = Vec::new();
+    let mut roles = BTreeMap::new();
+    let mut root_keys = Vec::new();
+    for role in Role::ALL {
+        let quorum = ceremony.quorum(role);
+        let secrets = generate(role.into(), quorum.of())?;
+        names.extend(write_keys(&keys_dir, &secrets, passphrase, ceremony.cost)?);
+        let keys = secrets.iter().map(|s| s.public().clone()).collect();
+        roles.insert(role, RoleDraft { keys, threshold: quorum.required() });
+        if role == Role::Root {
+            root_keys = secrets;
+        }
+    }
+    let evidence = generate(Purpose::Evidence, 1)?;
+    names.extend(write_keys(&keys_dir, &evidence, passphrase, ceremony.cost)?);
+    let draft = RootDraft {
+        version: 1,
+        expires: ceremony.expires,
+        roles,
+        evidence: evidence.iter().map(|s| s.public().clone()).collect(),
+    };
+    let unsigned = metadata::root(&draft)?;
+    let root = root_keys.iter().try_fold(unsigned, |bytes, key| metadata::sign_metadata(&bytes, key))?;
+    // What the import will do first with it.
+    TrustedSet::new(&root, ceremony.now).map_err(MetadataError::from)?;
+    write_new(&dir.join("root.json"), &root, Mode::Private)?;
+    sync_dir(dir)?;
+    Ok((root, names))
+}
+
+fn generate(purpose: Purpose, count: usize) -> Result<Vec<SecretKey>, CeremonyError> {
+    (0..count).map(|_| SecretKey::generate(purpose).map_err(CeremonyError::Randomness)).collect()
+}
+
+fn write_keys(
+    dir: &Path,
+    secrets: &[SecretKey],
+    passphrase: &Passphrase,
+    cost: KdfParams,
+) -> Result<Vec<String>, CeremonyError> {
+    let mut names = Vec::new();
+    for (number, secret) in (1..).zip(secrets) {
+        let name = format!("{}-{number}.key", secret.purpose());
+        key_file::write(&dir.join(&name), secret, passphrase, cost)?;
+        names.push(name);
+    }
+    Ok(names)
+}
+
+fn sibling(dir: &Path) -> Result<PathBuf, CeremonyError> {
+    let name = dir.file_name().ok_or_else(|| CeremonyError::NoName(shown(dir)))?;
+    let mut random = [0; 6];
+    getrandom::fill(&mut random).map_err(CeremonyError::Randomness)?;
+    let mut building = OsString::from(".");
+    building.push(name);
+    building.push(format!(".new-{}", hex(&random)));
+    Ok(dir.with_file_name(building))
+}
+
+fn shown(path: &Path) -> String {
+    sealift_model::escape::printable(&path.to_string_lossy())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::key_dir::KeyDir;
+    use sealift_trust::{Root, Signed};
+    use std::os::unix::fs::PermissionsExt;
+    use zeroize::Zeroizing;
+
+    fn passphrase(text: &str) -> Passphrase {
+        Passphrase::new(Zeroizing::new(text.as_bytes().to_vec())).unwrap()
+    }
+
+    fn ceremony() -> Ceremony {
+        let now: Timestamp = "2026-11-22T16:00:00Z".parse().unwrap();
+        let quorums = [(Role::Root, Quorum::new(2, 3).unwrap()), (Role::Targets, Quorum::new(1, 2).unwrap())];
+        let cost = KdfParams { m_kib: 64, t: 1, p: 1 };
+        Ceremony { quorums: quorums.into(), expires: now.plus_days(365), now, cost }
+    }
+
+    #[test]
+    fn the_root_is_signed_by_all_root_keys_and_every_key_opens() {
+        let temp = tempfile::tempdir().unwrap();
+        let dir = temp.path().join("trust");
+        let made = create(&dir, &ceremony(), &passphrase("insecure-test")).unwrap();
+        assert_eq!(std::fs::read(&made.root_file).unwrap(), made.root);
+        let root = Signed::<Root>::parse(&made.root).unwrap();
+        assert_eq!(root.good_signatures(root.body().role(Role::Root)).len(), 3);
+        let all = [Purpose::Root, Purpose::Targets, Purpose::Snapshot, Purpose::Timestamp, Purpose::Evidence];
+        let keys = KeyDir::open(&dir.join("keys"), &passphrase("insecure-test"), &all).unwrap();
+        let counts = all.map(|purpose| keys.keys(purpose).count());
+        assert_eq!(counts, [3, 2, 1, 1, 1]);
+        for path in made.key_files.iter().chain([&made.root_file]) {
+            let mode = std::fs::metadata(path).unwrap().permissions().mode();
+            assert_eq!(mode & 0o077, 0, "{}", path.display());
+        }
+        assert_eq!(list_dir(temp.path()).unwrap(), ["trust"]);
+    }
+
+    #[test]
+    fn refuses_a_directory_with_something_in_it() {
+        let temp = tempfile::tempdir().unwrap();
+        std::fs::write(temp.path().join("x"), "").unwrap();
+        let error = create(temp.path(), &ceremony(), &passphrase("insecure-test")).unwrap_err();
+        assert!(matches!(error, CeremonyError::NotEmpty(_)));
+        assert_eq!(list_dir(temp.path()).unwrap(), ["x"]);
+    }
+
+    #[test]
+    fn a_failure_leaves_nothing() {
+        let temp = tempfile::tempdir().unwrap();
+        let impossible = Ceremony { cost: KdfParams { m_kib: 0, t: 0, p: 0 }, ..ceremony() };
+        assert!(create(&temp.path().join("trust"), &impossible, &passphrase("insecure-test")).is_err());
+        assert!(list_dir(temp.path()).unwrap().is_empty());
+    }
+
+    #[test]
+    fn quorums_have_one_spelling() {
+        assert_eq!("3-of-5".parse(), Ok(Quorum { required: 3, of: 5 }));
+        for bad in ["", "3", "3of5", "0-of-1", "3-of-2", "1-of-33", "+1-of-2", "1-of-", "1-OF-2", "300-of-300"] {
+            assert!(bad.parse::<Quorum>().is_err(), "{bad}");
+        }
+    }
+}

@@ -1,0 +1,56 @@
+//! The command line of `sealift-keys`: one file a verb, each parses, calls the library and renders.
+
+mod error;
+mod fingerprint;
+mod init;
+mod passphrase;
+mod show;
+mod sign;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+use sealift_term::GlobalArgs;
+
+/// Make and use the keys that bundles are signed with
+///
+/// The key desk works on the connected side or apart from both sides. It needs no network. Private keys never leave
+/// their files unsealed; carry only root.json to the isolated side.
+#[derive(Debug, Parser)]
+#[command(name = "sealift-keys", version)]
+struct Cli {
+    #[command(flatten)]
+    globals: GlobalArgs,
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+#[derive(Debug, Subcommand)]
+enum Verb {
+    Init(init::InitArgs),
+    Show(show::ShowArgs),
+    Fingerprint(fingerprint::FingerprintArgs),
+    Sign(sign::SignArgs),
+}
+
+/// Runs the tool.
+pub fn main() -> ExitCode {
+    sealift_term::run(
+        |cli: &Cli| cli.globals.clone(),
+        |cli, term| match cli.verb {
+            Verb::Init(args) => init::run(&args, term),
+            Verb::Show(args) => show::run(&args, term),
+            Verb::Fingerprint(args) => fingerprint::run(&args, term),
+            Verb::Sign(args) => sign::run(&args, term),
+        },
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn the_command_line_is_consistent() {
+        use clap::CommandFactory;
+        super::Cli::command().debug_assert();
+    }
+}

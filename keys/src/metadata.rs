@@ -1,0 +1,205 @@
+//! Builds and signs TUF metadata and evidence envelopes (format/trust §3–§6).
+//!
+//! Documents are canonical JSON; signing the same document with the same keys gives the same bytes. Everything built
+//! here is read back by the verifier before it is handed out, so nothing leaves that an importer would refuse.
+
+use std::collections::BTreeMap;
+
+use sealift_model::escape::printable;
+use sealift_model::{Digest, RelPath, Timestamp, json};
+use sealift_trust::metadata::{Body, SPEC_VERSION};
+use sealift_trust::{PublicKey, Refusal, Role, Root, Signed, Snapshot, Statement, TargetInfo, Targets, TimestampMeta};
+use sealift_trust::{Purpose, dsse};
+use serde_json::{Map, Value, json};
+
+use crate::secret::SecretKey;
+
+/// Why a document was not built or signed.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum MetadataError {
+    /// The document would be refused by every reader.
+    #[error(transparent)]
+    Refused(#[from] Refusal),
+    /// Not metadata at all.
+    #[error("not a metadata document: {0}")]
+    Malformed(String),
+    /// A key of another purpose.
+    #[error("key {key_id} is for {purpose}, it cannot sign {wanted}")]
+    WrongPurpose {
+        /// The key.
+        key_id: Digest,
+        /// What it is for.
+        purpose: Purpose,
+        /// What was to be signed.
+        wanted: Purpose,
+    },
+    /// No key to sign evidence with.
+    #[error("there is no evidence key to sign with")]
+    NoKey,
+}
+
+/// The keys of one role as they are to be.
+#[derive(Debug, Clone)]
+pub struct RoleDraft {
+    /// The keys.
+    pub keys: Vec<PublicKey>,
+    /// How many of them must sign.
+    pub threshold: usize,
+}
+
+/// Root metadata as it is to be.
+#[derive(Debug, Clone)]
+pub struct RootDraft {
+    /// 1, or one more than the root it follows.
+    pub version: u64,
+    /// From when it is no longer valid.
+    pub expires: Timestamp,
+    /// All four roles.
+    pub roles: BTreeMap<Role, RoleDraft>,
+    /// Keys that may sign evidence.
+    pub evidence: Vec<PublicKey>,
+}
+
+/// Returns unsigned root metadata.
+pub fn root(draft: &RootDraft) -> Result<Vec<u8>, MetadataError> {
+    let keys = key_table(draft.roles.values().flat_map(|role| &role.keys));
+    let role = |role: &RoleDraft| {
+        let mut ids: Vec<_> = role.keys.iter().map(PublicKey::id).collect();
+        ids.sort_unstable();
+        json!({ "keyids": ids, "threshold": role.threshold })
+    };
+    let roles: Map<_, _> = draft.roles.iter().map(|(name, draft)| (name.as_str().to_owned(), role(draft))).collect();
+    let fields = json!({
+        "consistent_snapshot": true,
+        "custom": { "sealift": { "evidence": { "keys": key_table(&draft.evidence) } } },
+        "keys": keys,
+        "roles": roles,
+    });
+    unsigned::<Root>(draft.version, draft.expires, fields)
+}
+
+/// Returns unsigned targets metadata.
+pub fn targets(
+    version: u64,
+    expires: Timestamp,
+    targets: &BTreeMap<RelPath, TargetInfo>,
+) -> Result<Vec<u8>, MetadataError> {
+    let entry = |info: &TargetInfo| {
+        let mut entry = json!({ "hashes": { "sha256": info.sha256 }, "length": info.length });
+        if let Some(custom) = &info.custom {
+            entry["custom"] = custom.clone();
+        }
+        entry
+    };
+    let list: Map<_, _> = targets.iter().map(|(path, info)| (path.as_str().to_owned(), entry(info))).collect();
+    unsigned::<Targets>(version, expires, json!({ "targets": list }))
+}
+
+/// Returns unsigned snapshot metadata that names exactly this targets document.
+pub fn snapshot(version: u64, expires: Timestamp, targets: &[u8]) -> Result<Vec<u8>, MetadataError> {
+    let named = Signed::<Targets>::parse(targets)?.version();
+    let meta = json!({ "meta": { "targets.json": described(named, targets) } });
+    unsigned::<Snapshot>(version, expires, meta)
+}
+
+/// Returns unsigned timestamp metadata that names exactly this snapshot document.
+pub fn timestamp(version: u64, expires: Timestamp, snapshot: &[u8]) -> Result<Vec<u8>, MetadataError> {
+    let named = Signed::<Snapshot>::parse(snapshot)?.version();
+    let meta = json!({ "meta": { "snapshot.json": described(named, snapshot) } });
+    unsigned::<TimestampMeta>(version, expires, meta)
+}
+
+/// Adds the signature of `key` to a document, in place of an earlier one by the same key.
+pub fn sign_metadata(document: &[u8], key: &SecretKey) -> Result<Vec<u8>, MetadataError> {
+    let role = role_of(document)?;
+    if key.purpose() != role.into() {
+        return Err(MetadataError::WrongPurpose { key_id: key.id(), purpose: key.purpose(), wanted: role.into() });
+    }
+    match role {
+        Role::Root => add_signature::<Root>(document, key),
+        Role::Targets => add_signature::<Targets>(document, key),
+        Role::Snapshot => add_signature::<Snapshot>(document, key),
+        Role::Timestamp => add_signature::<TimestampMeta>(document, key),
+    }
+}
+
+/// Returns the role a document says it belongs to.
+pub fn role_of(document: &[u8]) -> Result<Role, MetadataError> {
+    let value = parse(document)?;
+    let kind = value.get("signed").and_then(|s| s.get("_type")).and_then(Value::as_str).unwrap_or_default();
+    let role = Role::ALL.into_iter().find(|role| role.as_str() == kind);
+    role.ok_or_else(|| MetadataError::Malformed(format!("its type is `{}`", printable(kind))))
+}
+
+/// Seals a statement in an envelope signed by `keys`.
+pub fn sign_statement<'a>(
+    statement: &Statement,
+    keys: impl Iterator<Item = &'a SecretKey>,
+) -> Result<Vec<u8>, MetadataError> {
+    let payload = statement.to_bytes().map_err(|e| MetadataError::Malformed(e.to_string()))?;
+    let covered = dsse::pae(&payload);
+    let mut signatures = Vec::new();
+    for key in keys {
+        if key.purpose() != Purpose::Evidence {
+            let (key_id, purpose) = (key.id(), key.purpose());
+            return Err(MetadataError::WrongPurpose { key_id, purpose, wanted: Purpose::Evidence });
+        }
+        signatures.push((key.id(), key.sign(&covered)));
+    }
+    if signatures.is_empty() { Err(MetadataError::NoKey) } else { Ok(dsse::envelope_bytes(&payload, &signatures)) }
+}
+
+fn add_signature<T: Body>(document: &[u8], key: &SecretKey) -> Result<Vec<u8>, MetadataError> {
+    // Signed over what the verifier will see, not over what we think we wrote.
+    let covered = Signed::<T>::parse(document)?.covered().to_vec();
+    let mut value = parse(document)?;
+    let id = key.id().to_hex();
+    let Some(signatures) = value.get_mut("signatures").and_then(Value::as_array_mut) else {
+        return Err(MetadataError::Malformed("it has no list of signatures".into()));
+    };
+    signatures.retain(|entry| entry.get("keyid").and_then(Value::as_str) != Some(&id));
+    let signature = sealift_model::digest::hex(&key.sign(&covered));
+    signatures.push(json!({ "keyid": id, "sig": signature }));
+    signatures.sort_by(|a, b| key_id(a).cmp(key_id(b)));
+    encode::<T>(&value)
+}
+
+fn key_id(entry: &Value) -> &str {
+    entry.get("keyid").and_then(Value::as_str).unwrap_or_default()
+}
+
+fn unsigned<T: Body>(version: u64, expires: Timestamp, fields: Value) -> Result<Vec<u8>, MetadataError> {
+    let mut signed = json!({
+        "_type": T::ROLE.as_str(), "expires": expires, "spec_version": SPEC_VERSION, "version": version,
+    });
+    if let (Value::Object(signed), Value::Object(fields)) = (&mut signed, fields) {
+        signed.extend(fields);
+    }
+    encode::<T>(&json!({ "signatures": [], "signed": signed }))
+}
+
+fn encode<T: Body>(document: &Value) -> Result<Vec<u8>, MetadataError> {
+    let bytes = json::canonical(document).map_err(|e| MetadataError::Malformed(e.to_string()))?;
+    Signed::<T>::parse(&bytes)?;
+    Ok(bytes)
+}
+
+fn parse(document: &[u8]) -> Result<Value, MetadataError> {
+    // The largest role's limit; the role's own is checked when the role is known.
+    if document.len() > Targets::LIMIT {
+        return Err(MetadataError::Malformed("it is too large".into()));
+    }
+    json::parse(document).map_err(|e| MetadataError::Malformed(e.to_string()))
+}
+
+fn described(version: u64, bytes: &[u8]) -> Value {
+    json!({ "hashes": { "sha256": Digest::of(bytes) }, "length": bytes.len(), "version": version })
+}
+
+fn key_table<'a>(keys: impl IntoIterator<Item = &'a PublicKey>) -> Value {
+    Value::Object(keys.into_iter().map(|key| (key.id().to_hex(), key.to_object())).collect())
+}
+
+#[cfg(test)]
+mod tests;
