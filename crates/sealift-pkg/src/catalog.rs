@@ -18,6 +18,16 @@ pub struct UpstreamNumber(u32);
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct EntryId(u32);
 
+impl EntryId {
+    pub(crate) const fn number(self) -> u32 {
+        self.0
+    }
+
+    pub(crate) const fn from_number(number: u32) -> Self {
+        Self(number)
+    }
+}
+
 /// A package version and where it is offered.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CatalogEntry {
@@ -114,7 +124,7 @@ impl Catalog {
         self.entries.is_empty()
     }
 
-    /// Returns an entry as `package=version` and, where it is not `all`, its architecture, for messages.
+    /// Returns an entry as `package=version`, for messages.
     pub fn title(&self, id: EntryId) -> String {
         let entry = &self.get(id).entry;
         format!("{}={}", entry.package, entry.version)
