@@ -283,6 +283,8 @@ impl Manifest {
     fn validate_head(&self) -> Result<(), ManifestError> {
         let incremental = self.kind == BundleKind::Incremental;
         rule(self.base.is_some() == incremental, || "an incremental bundle, and only one, has a base".into())?;
+        let safe = RelPath::new(&Self::target_path(&self.stream, self.sequence)).is_ok();
+        rule(safe, || format!("the stream's name {} is no safe path", self.stream))?;
         let earlier = |other: Option<BundleRef>| other.is_none_or(|b| b.sequence < self.sequence);
         rule(earlier(self.base) && earlier(self.previous), || "base and previous must have lower sequences".into())?;
         rule(self.not_after > self.created, || "not_after must be later than created".into())?;

@@ -95,6 +95,12 @@ pub(crate) struct Unnamed {
 }
 
 impl Unnamed {
+    /// Takes over a complete, closed file that already exists.
+    pub(crate) fn existing(path: &Path, target: PathBuf) -> Result<Self, PathError> {
+        let temp = tempfile::TempPath::try_from_path(path).context("take over", path)?;
+        Ok(Self { temp, target })
+    }
+
     /// Gives the file its name unless something already has it; tells whether it did. Syncs nothing.
     pub(crate) fn keep(self) -> Result<bool, PathError> {
         match self.temp.persist_noclobber(&self.target) {
@@ -134,6 +140,16 @@ pub fn write_new(path: &Path, bytes: &[u8], mode: Mode) -> Result<(), PathError>
         return Ok(());
     }
     Err(PathError::new("create", path, io::Error::from(io::ErrorKind::AlreadyExists)))
+}
+
+/// Opens a regular file for reading and returns it with its size at this moment.
+pub fn open_file(path: &Path) -> Result<(File, u64), PathError> {
+    // Asked before opening: a pipe would hang the open.
+    let metadata = fs::metadata(path).context("open", path)?;
+    if !metadata.is_file() {
+        return Err(PathError::new("open", path, io::Error::other("not a regular file")));
+    }
+    Ok((File::open(path).context("open", path)?, metadata.len()))
 }
 
 /// Reads a regular file of at most `limit` bytes; a longer one is an error, and at most `limit + 1` bytes are read of it.
@@ -202,6 +218,14 @@ pub fn create_dir_all(path: &Path, mode: Mode) -> Result<(), PathError> {
     sync_dir(parent(path))
 }
 
+/// Creates a directory that may be there already and syncs nothing: for callers that sync the file system later.
+pub(crate) fn ensure_dir(path: &Path) -> Result<(), PathError> {
+    match dir_builder(Mode::Public).create(path) {
+        Err(e) if e.kind() == io::ErrorKind::AlreadyExists => Ok(()),
+        other => other.context("create the directory", path),
+    }
+}
+
 fn dir_builder(mode: Mode) -> fs::DirBuilder {
     let mut builder = fs::DirBuilder::new();
     builder.mode(if mode == Mode::Private { 0o700 } else { 0o755 });
@@ -245,7 +269,7 @@ pub fn link_or_copy(from: &Path, to: &Path) -> Result<(), PathError> {
     }
 }
 
-fn can_copy_instead(code: i32) -> bool {
+pub(crate) fn can_copy_instead(code: i32) -> bool {
     use rustix::io::Errno;
     [Errno::XDEV, Errno::PERM, Errno::MLINK, Errno::OPNOTSUPP, Errno::NOSYS].iter().any(|e| e.raw_os_error() == code)
 }

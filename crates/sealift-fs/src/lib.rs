@@ -9,6 +9,8 @@ pub mod error;
 pub mod file;
 pub mod link;
 pub mod lock;
+pub mod medium;
+pub mod partial;
 pub mod private;
 pub mod store;
 
@@ -16,10 +18,11 @@ pub use append::{append, cut, open, read_tail, sync_filesystem};
 pub use beneath::Beneath;
 pub use error::PathError;
 pub use file::{
-    Mode, NewFile, copy_hashed, create_dir, create_dir_all, free_bytes, link_or_copy, list_dir, read_capped,
+    Mode, NewFile, copy_hashed, create_dir, create_dir_all, free_bytes, link_or_copy, list_dir, open_file, read_capped,
     remove_file, remove_tree, rename, replace, sync_dir, write_new,
 };
 pub use link::{read_link, replace_link};
 pub use lock::{Lock, LockError};
+pub use partial::{Partial, Whole};
 pub use private::{PrivateError, read_private, read_stream};
 pub use store::{Batch, Store, StoreError};

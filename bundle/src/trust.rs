@@ -1,0 +1,58 @@
+//! From a medium's metadata to a verdict: which manifests the root of trust stands behind.
+//!
+//! The same steps serve `verify`, which starts from a pinned root, and an importer, which continues from what it
+//! trusted before.
+
+use sealift_model::Timestamp;
+use sealift_trust::{Previous, Refusal, TrustedSet};
+
+use crate::metadata::{MetadataFiles, read_metadata};
+use crate::source::{Source, SourceError};
+
+/// Why a medium's metadata led to no verdict, or to a bad one.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum TrustError {
+    /// The files could not be read, or break the format.
+    #[error(transparent)]
+    Source(#[from] SourceError),
+    /// They are not to be believed.
+    #[error("the trust metadata is refused")]
+    Refused(#[from] Refusal),
+}
+
+/// Reads a medium's metadata and judges it, starting from `root`, a root file that the caller trusts.
+pub fn verify_metadata(
+    source: &dyn Source,
+    root: &[u8],
+    previous: Previous<'_>,
+    now: Timestamp,
+) -> Result<TrustedSet, TrustError> {
+    // The pinned root comes first: if it is unusable, that is the message, whatever the medium holds.
+    let set = TrustedSet::with_previous(root, previous, now)?;
+    Ok(judge(set, &read_metadata(source)?)?)
+}
+
+/// Judges metadata that was read (copied) before.
+pub fn verify_files(
+    files: &MetadataFiles,
+    root: &[u8],
+    previous: Previous<'_>,
+    now: Timestamp,
+) -> Result<TrustedSet, Refusal> {
+    judge(TrustedSet::with_previous(root, previous, now)?, files)
+}
+
+fn judge(mut set: TrustedSet, files: &MetadataFiles) -> Result<TrustedSet, Refusal> {
+    for (version, bytes) in &files.roots {
+        // The chain up to the trusted root is for readers who start earlier. After a gap the next root is refused by
+        // its version: to step over one could step over a revocation.
+        if *version > set.root().version() {
+            set.update_root(bytes)?;
+        }
+    }
+    set.update_timestamp(&files.timestamp)?;
+    set.update_snapshot(&files.snapshot.1)?;
+    set.update_targets(&files.targets.1)?;
+    Ok(set)
+}
