@@ -13,6 +13,7 @@ use sealift_model::{Digest, Progress};
 use crate::error::{Context, PathError};
 use crate::file::{self, Mode, NewFile, Unnamed};
 use crate::lock::Lock;
+use crate::partial::Whole;
 
 /// A content-addressed directory of blobs.
 #[derive(Debug, Clone)]
@@ -95,6 +96,7 @@ impl Store {
         let mut file = self.new_blob(&digest)?;
         file.write_all(bytes)?;
         file.keep_if_absent()?;
+        file::sync_dir(&self.root.join("sha256"))?;
         Ok(digest)
     }
 
@@ -135,9 +137,13 @@ impl Store {
 
     fn new_blob(&self, digest: &Digest) -> Result<NewFile, PathError> {
         let path = self.path(digest);
-        let dir = path.parent().unwrap_or(&self.root);
-        file::create_dir_all(dir, Mode::Public)?;
+        self.make_shard(&path)?;
         NewFile::beside(&path, Mode::Public)
+    }
+
+    /// Makes the directory of a blob. Not synced: a batch ends with syncfs, [`Store::insert`] syncs it itself.
+    fn make_shard(&self, blob: &Path) -> Result<(), PathError> {
+        file::ensure_dir(blob.parent().unwrap_or(&self.root))
     }
 
     /// Makes everything on the store's file system durable (syncfs).
@@ -223,6 +229,18 @@ impl Batch<'_> {
             return Ok(());
         }
         let file = self.store.receive(from, digest, size, progress)?.into_unnamed();
+        self.add(file, size)
+    }
+
+    /// Takes a finished download into the store by renaming it; both must be on one file system.
+    pub fn adopt(&self, download: Whole) -> Result<(), StoreError> {
+        let size = download.size();
+        let target = self.store.path(download.digest());
+        self.store.make_shard(&target)?;
+        self.add(download.into_unnamed(target)?, size)
+    }
+
+    fn add(&self, file: Unnamed, size: u64) -> Result<(), StoreError> {
         let full = {
             let mut pending = self.pending.lock().unwrap_or_else(PoisonError::into_inner);
             pending.files.push(file);
