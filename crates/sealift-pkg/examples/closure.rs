@@ -55,6 +55,9 @@ fn main() {
                 found.unresolved.len(),
                 found.apart.len()
             );
+            for broken in &found.uninstallable {
+                println!("uninstallable: {}\n{}", catalog.title(broken.entry), broken.explanation);
+            }
             if has("--list") {
                 let mut titles: Vec<_> = found.members.keys().map(|id| catalog.title(*id)).collect();
                 titles.sort();

@@ -32,16 +32,17 @@ pub struct ClosureOptions {
     pub recommends: bool,
     /// Whether essential and required packages come along though no rule names them.
     pub essential: bool,
-    /// What happens to a dependency that nobody offers.
+    /// What happens to a dependency that nobody offers, and to a selected package that cannot be installed.
     pub missing: Missing,
     /// Packages that every host already has.
     pub base: Vec<BasePackage>,
 }
 
-/// What happens to a dependency that nobody offers.
+/// What happens to a dependency that nobody offers, and to a selected package that cannot be installed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Missing {
-    /// It is listed as unresolved: the hosts are expected to have it.
+    /// It is listed in the closure. Hosts are expected to have what is missing; and real archives always hold some
+    /// packages that cannot be installed, which must not stop all others.
     Report,
     /// It makes the closure fail.
     Refuse,
@@ -98,6 +99,15 @@ pub struct Unresolved {
     pub field: Dependency,
 }
 
+/// A selected package that cannot be installed in any way from what is offered.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Uninstallable {
+    /// The entry. It stays a member, without anything it needs.
+    pub entry: EntryId,
+    /// The chain of reasons, several lines.
+    pub explanation: String,
+}
+
 /// A selection with everything it needs.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Closure {
@@ -105,6 +115,8 @@ pub struct Closure {
     pub members: BTreeMap<EntryId, Why>,
     /// Dependencies that nobody offers.
     pub unresolved: Vec<Unresolved>,
+    /// Selected entries that cannot be installed at all. **Show these**: a host that is to get one will refuse it.
+    pub uninstallable: Vec<Uninstallable>,
     /// Selected entries that cannot be installed beside the others; their dependencies were resolved apart.
     pub apart: Vec<EntryId>,
 }
@@ -136,6 +148,7 @@ pub fn closure(catalog: &Catalog, selection: &Selection, options: &ClosureOption
         let (roots, mut later) = one_version_each(catalog, &waiting);
         let round = resolver.round(&roots)?;
         reasons::explain(resolver.solver.provider(), &round, &mut closure);
+        closure.uninstallable.extend(round.uninstallable);
         later.extend(round.left_out);
         later.sort_unstable();
         if number == 0 {
@@ -170,6 +183,7 @@ struct Round {
     solution: BTreeSet<SolvableId>,
     roots: Vec<EntryId>,
     left_out: Vec<EntryId>,
+    uninstallable: Option<Uninstallable>,
 }
 
 struct Resolver<'a> {
@@ -178,10 +192,10 @@ struct Resolver<'a> {
 }
 
 impl Resolver<'_> {
-    /// Resolves as many of `roots` together as can be, at least one.
+    /// Resolves as many of `roots` together as can be. At least one is taken or found to be uninstallable.
     fn round(&mut self, roots: &[EntryId]) -> Result<Round, ClosureError> {
         if let Ok(solution) = self.resolve(roots, &[]) {
-            return Ok(Round { solution, roots: roots.to_vec(), left_out: Vec::new() });
+            return Ok(Round { solution, roots: roots.to_vec(), left_out: Vec::new(), uninstallable: None });
         }
         let solution = self.resolve(&[], roots).map_err(|explanation| ClosureError::Unsatisfiable {
             what: "the set of essential packages".to_owned(),
@@ -190,14 +204,22 @@ impl Resolver<'_> {
         let has = |id: &&EntryId| solution.contains(&universe::solvable(**id));
         let (taken, left_out): (Vec<EntryId>, Vec<EntryId>) = roots.iter().partition(has);
         match left_out.split_first() {
-            Some((first, others)) if taken.is_empty() => match self.resolve(&[*first], &[]) {
-                Ok(solution) => Ok(Round { solution, roots: vec![*first], left_out: others.to_vec() }),
-                Err(explanation) => {
-                    let what = self.solver.provider().title(*first);
-                    Err(ClosureError::Unsatisfiable { what, explanation })
-                }
-            },
-            _ => Ok(Round { solution, roots: taken, left_out }),
+            Some((first, others)) if taken.is_empty() => self.alone(*first, others.to_vec()),
+            _ => Ok(Round { solution, roots: taken, left_out, uninstallable: None }),
+        }
+    }
+
+    /// Resolves `first` by itself, which says why if that cannot be.
+    fn alone(&mut self, first: EntryId, left_out: Vec<EntryId>) -> Result<Round, ClosureError> {
+        match (self.resolve(&[first], &[]), self.options.missing) {
+            (Ok(solution), _) => Ok(Round { solution, roots: vec![first], left_out, uninstallable: None }),
+            (Err(explanation), Missing::Report) => {
+                let uninstallable = Some(Uninstallable { entry: first, explanation });
+                Ok(Round { solution: BTreeSet::new(), roots: Vec::new(), left_out, uninstallable })
+            }
+            (Err(explanation), Missing::Refuse) => {
+                Err(ClosureError::Unsatisfiable { what: self.solver.provider().title(first), explanation })
+            }
         }
     }
 

@@ -121,10 +121,27 @@ fn the_explanation_names_the_chain() {
         ("deep", "1", ""),
         ("deep", "2", "Conflicts: app\n"),
     ];
-    let error = close(&entries, &["app"], &options()).1.unwrap_err().to_string();
+    let strict = ClosureOptions { missing: Missing::Refuse, ..options() };
+    let error = close(&entries, &["app"], &strict).1.unwrap_err().to_string();
     for name in ["app=1", "middle", "deep"] {
         assert!(error.contains(name), "{name} in {error}");
     }
+}
+
+#[test]
+fn one_uninstallable_package_does_not_stop_the_others() {
+    let entries = [
+        ("broken", "1", "Depends: x\n"),
+        ("x", "1", "Conflicts: broken\n"),
+        ("fine", "1", "Depends: y\n"),
+        ("y", "1", ""),
+    ];
+    let (catalog, closure) = close(&entries, &["broken", "fine"], &options());
+    let closure = closure.unwrap();
+    assert_eq!(closure.members.len(), 3);
+    let broken = &closure.uninstallable[0];
+    assert_eq!(catalog.title(broken.entry), "broken=1");
+    assert!(broken.explanation.contains('x'), "{}", broken.explanation);
 }
 
 #[test]
