@@ -1,4 +1,4 @@
-//! Builds and signs TUF metadata and evidence envelopes (format/trust §3–§6).
+//! Builds and signs TUF metadata and evidence envelopes (format/trust §2–§5).
 //!
 //! Documents are canonical JSON; signing the same document with the same keys gives the same bytes. Everything built
 //! here is read back by the verifier before it is handed out, so nothing leaves that an importer would refuse.

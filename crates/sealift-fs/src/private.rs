@@ -23,7 +23,7 @@ pub enum PrivateError {
     #[error("{} is not a regular file; a link is not followed", shown(.0))]
     NotRegular(PathBuf),
     /// Group or others have access.
-    #[error("{} is open to others (mode {mode:04o}); make it private: chmod 600", shown(.path))]
+    #[error("{} is open to others (mode {mode:04o}); make it private: chmod 600 {}", shown(.path), shown(.path))]
     Open {
         /// The file.
         path: PathBuf,

@@ -18,7 +18,7 @@ use crate::strict::{Object, read};
 pub const PAYLOAD_TYPE: &str = "application/vnd.in-toto+json";
 
 /// Largest envelope that is read.
-pub const LIMIT: usize = 16 << 20;
+pub const LIMIT: usize = 8 << 20;
 
 /// Why an envelope or a statement was refused.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

@@ -78,7 +78,7 @@ impl TrustedSet {
         if new.version() != expected {
             return Err(Refusal::VersionMismatch { role: Role::Root, expected, found: new.version() });
         }
-        // 5.3.7: an intermediate root may be expired; the last one is checked before timestamp metadata.
+        // 5.3.6: an intermediate root may be expired; the last one is checked before timestamp metadata.
         self.root = new;
         Ok(&self.root)
     }
