@@ -7,14 +7,16 @@
 
 mod certificate;
 mod framing;
+mod keyring;
 
 use std::fmt;
 
 use pgp::packet::{Signature, SignatureType, SignatureVersion};
 use sealift_model::Timestamp;
 
+pub use certificate::KeyInfo;
 use certificate::{Certificate, Fault, Signer};
-pub use certificate::{KeyInfo, Keyring, KeyringError};
+pub use keyring::{Keyring, KeyringError};
 
 /// Largest signed file that is read.
 pub const SIGNED_LIMIT: usize = 64 << 20;

@@ -1,12 +1,12 @@
-//! Keyrings and what a key's own self-signatures say about it.
+//! What a key's own self-signatures say about it.
 //!
-//! Cryptography is done once, when a keyring is read; what depends on the time is decided by
+//! Cryptography is done once, when a certificate is read; what depends on the time is decided by
 //! [`Certificate::standing`]. Certifications by others are not looked at. Copies of one certificate are merged, so that
 //! a revocation in one of them counts.
 
 use std::collections::BTreeMap;
 
-use pgp::composed::{Deserializable as _, SignedPublicKey, SignedPublicSubKey};
+use pgp::composed::{SignedPublicKey, SignedPublicSubKey};
 use pgp::crypto::hash::HashAlgorithm;
 use pgp::packet::{PublicKey, PublicSubkey, Signature, SignatureType, SubpacketData};
 use pgp::ser::Serialize as _;
@@ -14,31 +14,6 @@ use pgp::types::{EcdsaPublicParams, KeyDetails, PublicParams, Tag};
 use sealift_model::Timestamp;
 
 use super::{CLOCK_SKEW, Fingerprint};
-
-const KEYRING_LIMIT: usize = 16 << 20;
-const MOST_CERTIFICATES: usize = 1000;
-const ARMOR: &str = "-----BEGIN PGP PUBLIC KEY BLOCK-----";
-
-/// The keys an upstream is trusted by.
-#[derive(Debug, Clone)]
-pub struct Keyring {
-    certificates: Vec<Certificate>,
-}
-
-/// Why bytes are not a keyring.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum KeyringError {
-    /// No key in it could be read.
-    #[error("keyring holds no readable OpenPGP public key")]
-    Empty,
-    /// Over the cap.
-    #[error("keyring is larger than 16 MiB or 1000 keys")]
-    TooLarge,
-    /// A file gpg keeps for itself.
-    #[error("keyring is a gpg keybox; export the keys with `gpg --export`")]
-    Keybox,
-}
 
 /// What a keyring says about one key, for lists.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -128,7 +103,7 @@ impl Signer<'_> {
         }
     }
 
-    fn is_issuer_of(&self, signature: &Signature) -> bool {
+    pub(super) fn is_issuer_of(&self, signature: &Signature) -> bool {
         let details = self.details();
         let (fingerprints, key_ids) = (signature.issuer_fingerprint(), signature.issuer_key_id());
         if !fingerprints.is_empty() {
@@ -140,63 +115,8 @@ impl Signer<'_> {
     }
 }
 
-impl Keyring {
-    /// Reads a keyring, binary or armored, of one or several certificates. Keys in forms that cannot be read are left
-    /// out: nothing they sign is accepted.
-    pub fn parse(bytes: &[u8]) -> Result<Self, KeyringError> {
-        if bytes.len() > KEYRING_LIMIT {
-            return Err(KeyringError::TooLarge);
-        }
-        if bytes.get(8..12) == Some(b"KBXf") {
-            return Err(KeyringError::Keybox);
-        }
-        let mut keyring = Self { certificates: Vec::new() };
-        match std::str::from_utf8(bytes).ok().filter(|text| text.contains(ARMOR)) {
-            // Several armored blocks may stand in one file; rPGP reads the first.
-            Some(text) => {
-                for block in text.split(ARMOR).skip(1) {
-                    keyring.absorb(format!("{ARMOR}{block}").as_bytes())?;
-                }
-            }
-            None => keyring.absorb(bytes)?,
-        }
-        if keyring.certificates.is_empty() { Err(KeyringError::Empty) } else { Ok(keyring) }
-    }
-
-    fn absorb(&mut self, bytes: &[u8]) -> Result<(), KeyringError> {
-        let Ok((keys, _)) = SignedPublicKey::from_reader_many(bytes) else { return Ok(()) };
-        for key in keys.take(MOST_CERTIFICATES + 1) {
-            let Ok(key) = key else { continue };
-            let fingerprint = Fingerprint::of(&key.primary_key.fingerprint());
-            let full = self.certificates.len() == MOST_CERTIFICATES;
-            match self.certificates.iter_mut().find(|c| c.fingerprint == fingerprint) {
-                Some(known) => known.absorb(&key),
-                None if full => return Err(KeyringError::TooLarge),
-                None => self.certificates.push(Certificate::new(&key)),
-            }
-        }
-        Ok(())
-    }
-
-    /// Returns the fingerprints of the primary keys, in the order they stand.
-    pub fn fingerprints(&self) -> Vec<Fingerprint> {
-        self.certificates.iter().map(|c| c.fingerprint.clone()).collect()
-    }
-
-    /// Returns what the keyring says about its keys at a time.
-    pub fn keys(&self, at: Timestamp) -> Vec<KeyInfo> {
-        self.certificates.iter().map(|certificate| certificate.info(at)).collect()
-    }
-
-    /// Returns the keys that `signature` may be by.
-    pub(super) fn candidates(&self, signature: &Signature) -> Vec<(&Certificate, Signer<'_>)> {
-        let all = self.certificates.iter().flat_map(|c| c.signers().map(move |signer| (c, signer)));
-        all.filter(|(_, signer)| signer.is_issuer_of(signature)).collect()
-    }
-}
-
 impl Certificate {
-    fn new(key: &SignedPublicKey) -> Self {
+    pub(super) fn new(key: &SignedPublicKey) -> Self {
         let mut certificate = Self {
             primary: key.primary_key.clone(),
             fingerprint: Fingerprint::of(&key.primary_key.fingerprint()),
@@ -213,12 +133,12 @@ impl Certificate {
         &self.fingerprint
     }
 
-    fn signers(&self) -> impl Iterator<Item = Signer<'_>> {
+    pub(super) fn signers(&self) -> impl Iterator<Item = Signer<'_>> {
         std::iter::once(Signer::Primary(&self.primary)).chain(self.subkeys.iter().map(|s| Signer::Subkey(&s.key)))
     }
 
     /// Takes over all self-signatures of `key` that verify.
-    fn absorb(&mut self, key: &SignedPublicKey) {
+    pub(super) fn absorb(&mut self, key: &SignedPublicKey) {
         // Revocations count whatever their digest: refusing a weak one would keep a revoked key alive.
         self.revoked |= key.details.revocation_signatures.iter().any(|s| s.verify_key(&self.primary).is_ok());
         for signature in &key.details.direct_signatures {
@@ -329,7 +249,7 @@ impl Certificate {
         Some(expiry(&self.primary, lifetime))
     }
 
-    fn info(&self, at: Timestamp) -> KeyInfo {
+    pub(super) fn info(&self, at: Timestamp) -> KeyInfo {
         let mut faults = self.signers().map(|signer| self.standing(signer, at));
         let first = faults.next().and_then(Result::err);
         let usable = first.is_none() || faults.any(|standing| standing.is_ok());
