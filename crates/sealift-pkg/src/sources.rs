@@ -147,6 +147,13 @@ pub enum SourcesError {
     },
 }
 
+/// Tells whether apt reads a file of this name in `sources.list.d`; it passes over all others, and so must callers.
+pub fn is_list_name(name: &str) -> bool {
+    let plain = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-' | b'.');
+    let known = matches!(name.rsplit_once('.'), Some((stem, "list" | "sources")) if !stem.is_empty());
+    known && !name.starts_with('.') && name.bytes().all(plain)
+}
+
 /// Parses a source list; names ending in `.sources` hold paragraphs, all others one entry a line.
 pub fn parse(file: &str, text: &str) -> Result<SourceList, SourcesError> {
     let mut list = SourceList::default();
@@ -336,6 +343,14 @@ mod tests {
             [SignedBy::Keyring("/k.asc".into()), SignedBy::Fingerprint("ABCD".into())]
         );
         assert_eq!(list.sources[0].place.to_string(), "x.list:2");
+    }
+
+    #[test]
+    fn passes_over_the_files_apt_passes_over() {
+        assert!(is_list_name("debian.sources") && is_list_name("x.list"));
+        for other in ["x.sources.disabled", "x.list~", ".list", ".x.list", "x.save", "a b.list", "list"] {
+            assert!(!is_list_name(other), "{other}");
+        }
     }
 
     #[test]
