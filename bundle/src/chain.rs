@@ -126,7 +126,7 @@ pub enum ChainRefusal {
         path: RelPath,
         /// Why.
         #[source]
-        source: ReleaseError,
+        source: Box<ReleaseError>,
     },
     /// The manifest states something else than the Release file.
     #[error("upstream {upstream}: the manifest's `{field}` is not that of {path}")]
@@ -155,7 +155,7 @@ pub enum ChainRefusal {
         path: RelPath,
         /// Why.
         #[source]
-        source: IndexError,
+        source: Box<IndexError>,
     },
     /// An index that does not unpack.
     #[error("upstream {upstream}: {path} cannot be unpacked: {reason}")]
@@ -306,7 +306,8 @@ impl<'a> Chain<'a> {
             return Err(ChainRefusal::Signers { upstream: name.clone(), path: path.clone(), stated, found }.into());
         }
         let release = Release::parse(&text);
-        let refused = |source| ChainRefusal::Release { upstream: name.clone(), path: path.clone(), source };
+        let refused =
+            |source| ChainRefusal::Release { upstream: name.clone(), path: path.clone(), source: Box::new(source) };
         release.map_err(|source| refused(source).into())
     }
 

@@ -14,8 +14,8 @@ use sealift_fs::PathError;
 use sealift_model::RelPath;
 use sealift_model::escape::printable_bytes;
 
-pub(crate) use container::canonical_header;
 pub use container::{BLOCK, Container, ContainerFault, MAX_ENTRY_BYTES};
+pub(crate) use container::{BLOCK_SIZE, canonical_header};
 pub use directory::Directory;
 
 /// Name of the directory that holds everything of ours on a medium.

@@ -4,7 +4,7 @@
 //! trusted before.
 
 use sealift_model::Timestamp;
-use sealift_trust::{Previous, Refusal, TrustedSet};
+use sealift_trust::{Previous, Refusal, Role, Root, Signed, TrustedSet};
 
 use crate::metadata::{MetadataFiles, read_metadata};
 use crate::source::{Source, SourceError};
@@ -44,9 +44,9 @@ pub fn verify_files(
 }
 
 fn judge(mut set: TrustedSet, files: &MetadataFiles) -> Result<TrustedSet, Refusal> {
+    let start = set.root().clone();
     for (version, bytes) in &files.roots {
-        // The chain up to the trusted root is for readers who start earlier. After a gap the next root is refused by
-        // its version: to step over one could step over a revocation.
+        // After a gap the next root is refused by its version: to step over one could step over a revocation.
         if *version > set.root().version() {
             set.update_root(bytes)?;
         }
@@ -54,5 +54,23 @@ fn judge(mut set: TrustedSet, files: &MetadataFiles) -> Result<TrustedSet, Refus
     set.update_timestamp(&files.timestamp)?;
     set.update_snapshot(&files.snapshot.1)?;
     set.update_targets(&files.targets.1)?;
+    // Last: with the wrong root in hand, that too few of its keys signed is the better answer.
+    check_earlier_roots(&start, set.now(), files)?;
     Ok(set)
+}
+
+/// Checks that the roots up to the trusted one are the chain that led to it.
+///
+/// They decide nothing here, but readers who start earlier will be shown them, and nothing unverified may pass on.
+fn check_earlier_roots(trusted: &Signed<Root>, now: Timestamp, files: &MetadataFiles) -> Result<(), Refusal> {
+    let mut earlier = files.roots.iter().filter(|(version, _)| *version <= trusted.version()).map(|(_, b)| b);
+    let Some(first) = earlier.next() else { return Ok(()) };
+    let mut chain = TrustedSet::new(first, now)?;
+    for next in earlier {
+        chain.update_root(next)?;
+    }
+    if chain.root().version() == trusted.version() && chain.root().covered() == trusted.covered() {
+        return Ok(());
+    }
+    Err(Refusal::Equivocation { role: Role::Root, version: chain.root().version() })
 }

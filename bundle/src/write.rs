@@ -79,7 +79,7 @@ pub enum WriteError {
         path: String,
         /// Why.
         #[source]
-        source: SourceError,
+        source: Box<SourceError>,
     },
     /// Another bundle has this stream and sequence.
     #[error("{0} is on the medium already, with another content")]
@@ -138,9 +138,9 @@ pub fn write(dir: &Path, parts: &BundleParts<'_>, progress: &dyn Progress) -> Re
     staging.write_convenience()?;
     let existed = plan.existing.is_some();
     if existed {
-        merge(dir, &staging, &plan, parts)?
+        merge(dir, &staging, &plan, parts)?;
     } else {
-        staging.publish().map(drop)?
+        staging.publish()?;
     }
     let blobs_written = plan.missing.len() as u64;
     Ok(WriteReport {
@@ -255,6 +255,10 @@ impl Writer<'_> {
     }
 }
 
+fn existing_error(dir: &Path, source: SourceError) -> WriteError {
+    WriteError::Existing { path: crate::source::shown(&dir.join(TOP)), source: Box::new(source) }
+}
+
 fn unreadable(blob: &Stored, of: &RelPath, error: &PathError) -> WriteError {
     let source = io::Error::new(error.kind(), error.to_string());
     WriteError::Blob { blob: blob.sha256, of: of.clone(), source }
@@ -268,7 +272,7 @@ fn bundle_dir(manifest: &Manifest) -> RelPath {
 /// Enters what stays of an existing medium into the sums.
 fn note_existing(staging: &mut Staging, plan: &WritePlan, dir: &Path) -> Result<(), WriteError> {
     let Some(existing) = &plan.existing else { return Ok(()) };
-    let failed = |source| WriteError::Existing { path: crate::source::shown(&dir.join(TOP)), source };
+    let failed = |source| existing_error(dir, source);
     for (blob, _) in &existing.survey.blobs {
         staging.note(&blob_path(blob), *blob);
     }

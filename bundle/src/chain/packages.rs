@@ -79,7 +79,8 @@ impl<'a> Chain<'a> {
             path: path.clone(),
             reason: printable(&e.to_string()),
         })?;
-        let refused = |source| ChainRefusal::Index { upstream: upstream.clone(), path: path.clone(), source };
+        let refused =
+            |source| ChainRefusal::Index { upstream: upstream.clone(), path: path.clone(), source: Box::new(source) };
         let mut reader = IndexReader::new(path.as_str(), unpacked);
         while let Some(package) = next(&mut reader).map_err(refused)? {
             if let Some(at) = self.position(&package) {

@@ -19,8 +19,10 @@ use crate::layout::Place;
 pub const BLOCK: u64 = 512;
 /// Largest content an entry can have: 11 octal digits.
 pub const MAX_ENTRY_BYTES: u64 = (1 << 33) - 1;
+/// [`BLOCK`], for arrays.
+pub(crate) const BLOCK_SIZE: usize = 512;
 
-const ZEROS: [u8; BLOCK as usize] = [0; BLOCK as usize];
+const ZEROS: [u8; BLOCK_SIZE] = [0; BLOCK_SIZE];
 
 /// Which rule of the canonical form is broken.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -172,7 +174,7 @@ impl Indexer<'_> {
     }
 
     /// Returns the next block; `None` if the file ends before it does.
-    fn block(&mut self) -> Result<Option<[u8; BLOCK as usize]>, SourceError> {
+    fn block(&mut self) -> Result<Option<[u8; BLOCK_SIZE]>, SourceError> {
         let mut block = ZEROS;
         if self.len.saturating_sub(self.at) < BLOCK {
             return Ok(None);
@@ -215,7 +217,7 @@ impl Indexer<'_> {
     }
 }
 
-fn read_header(bytes: &[u8; BLOCK as usize]) -> Result<(Place, u64), ContainerFault> {
+fn read_header(bytes: &[u8; BLOCK_SIZE]) -> Result<(Place, u64), ContainerFault> {
     let header = tar::Header::from_byte_slice(bytes);
     let name = header.path_bytes();
     let bad_name = || ContainerFault::Name(printable_bytes(&name));
@@ -228,7 +230,7 @@ fn read_header(bytes: &[u8; BLOCK as usize]) -> Result<(Place, u64), ContainerFa
 }
 
 /// Returns the one header for a name and size; `None` if ustar cannot express them.
-pub(crate) fn canonical_header(path: &RelPath, size: u64) -> Option<[u8; BLOCK as usize]> {
+pub(crate) fn canonical_header(path: &RelPath, size: u64) -> Option<[u8; BLOCK_SIZE]> {
     if size > MAX_ENTRY_BYTES {
         return None;
     }

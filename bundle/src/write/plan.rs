@@ -9,7 +9,7 @@ use super::{BundleParts, WriteError};
 use crate::layout::{self, SUMS, Survey, metadata_path};
 use crate::manifest::{Manifest, Stored};
 use crate::metadata::listed_targets;
-use crate::source::{Directory, Source, SourceError, TOP, shown};
+use crate::source::{Directory, Source, SourceError, TOP};
 
 /// What is to be written to a medium.
 #[derive(Debug)]
@@ -63,7 +63,7 @@ pub fn plan_write(dir: &Path, parts: &BundleParts<'_>) -> Result<WritePlan, Writ
 }
 
 fn existing(dir: &Path, parts: &BundleParts<'_>) -> Result<Existing, WriteError> {
-    let failed = |source| WriteError::Existing { path: shown(&dir.join(TOP)), source };
+    let failed = |source| super::existing_error(dir, source);
     let source = Directory::open(&dir.join(TOP)).map_err(failed)?;
     let survey = layout::survey(&source).map_err(failed)?;
     check_bundles(&source, &survey, parts, failed)?;

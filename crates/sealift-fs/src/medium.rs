@@ -44,6 +44,11 @@ pub fn move_to(from: &Path, to: &Path) -> Result<(), PathError> {
     fs::rename(from, to).context("rename to", to)
 }
 
+/// Removes a directory that must be empty. Not synced.
+pub fn remove_empty_dir(path: &Path) -> Result<(), PathError> {
+    fs::remove_dir(path).context("remove", path)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -1,0 +1,92 @@
+//! `sealift-bundle verify`.
+
+use std::fmt::Write as _;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::thread::available_parallelism;
+
+use clap::Args;
+use sealift_fs::read_capped;
+use sealift_term::{CommandError, Exit, Term, bytes};
+
+use super::error;
+use crate::source::open_source;
+use crate::verify::{BundleReport, VerifyOptions, VerifyReport, verify};
+
+const MAX_ROOT_BYTES: u64 = 512_000;
+
+/// Verify everything on a medium, offline
+///
+/// Follows the chain from the root of trust over the trust metadata and each manifest to every blob, and each upstream's
+/// own chain from its signature over its indexes to every package. Writes nothing.
+#[derive(Debug, Args)]
+pub(super) struct VerifyArgs {
+    /// Medium or *.sealift file
+    path: PathBuf,
+    /// The root of trust; it must have come by another way than the medium
+    #[arg(long, value_name = "ROOT.json")]
+    root: PathBuf,
+    /// How many threads hash [default: as many as there are processors]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u8).range(1..=64))]
+    threads: Option<u8>,
+}
+
+pub(super) fn run(args: &VerifyArgs, term: Term) -> Result<ExitCode, CommandError> {
+    let root = read_capped(&args.root, MAX_ROOT_BYTES).map_err(|e| CommandError::from_error(Exit::Failed, &e))?;
+    let source = open_source(&args.path).map_err(|e| error::source(&e))?;
+    let threads = args.threads.map_or_else(|| available_parallelism().map_or(1, usize::from), usize::from);
+    let options = VerifyOptions { root: &root, now: sealift_term::now(), threads };
+    let progress = term.progress();
+    let report = verify(source.as_ref(), &options, progress.as_ref()).map_err(|e| error::verify(&e, &args.path))?;
+    progress.done(&format!("Verified {} blobs, {}.", report.blobs, bytes(report.bytes)));
+    term.answer(&report, render);
+    Ok(ExitCode::SUCCESS)
+}
+
+fn render(report: &VerifyReport) -> String {
+    let mut text = String::new();
+    let trust = &report.trust;
+    let _ = writeln!(text, "root: {} (version {} now)", trust.pinned_root.tagged(), trust.root_version);
+    let _ = writeln!(text, "targets: version {}", trust.targets_version);
+    let _ = writeln!(text, "metadata expires: {}\n", trust.expires);
+    for bundle in &report.bundles {
+        render_bundle(&mut text, bundle);
+    }
+    let _ = match report.bundles.len() {
+        0 => writeln!(text, "Good, but there is no bundle on it: trust metadata only."),
+        1 => writeln!(text, "Good: the bundle, its {} blobs and its upstream chain are as signed.", report.blobs),
+        n => writeln!(text, "Good: {n} bundles, their {} blobs and upstream chains are as signed.", report.blobs),
+    };
+    text
+}
+
+fn render_bundle(text: &mut String, bundle: &BundleReport) {
+    let totals = bundle.totals;
+    let _ = writeln!(text, "bundle {} {}: good", bundle.stream, bundle.sequence);
+    let _ = writeln!(text, "  id:       {}", bundle.manifest.tagged());
+    let _ = writeln!(text, "  content:  {} files, {}", totals.files, bytes(totals.bytes));
+    let _ = writeln!(text, "  carried:  {} blobs, {}", totals.blobs, bytes(totals.stored_bytes));
+    if let Some(base) = bundle.base {
+        let place = if base.on_medium { "verified along" } else { "not on this medium" };
+        let _ = writeln!(text, "  base:     {} ({place})", base.sequence);
+    }
+    for evidence in &bundle.evidence {
+        let _ = writeln!(text, "  evidence: {} ({})", evidence.name, evidence.predicate_type);
+    }
+    for upstream in bundle.upstreams.iter().filter(|u| u.signature_verified) {
+        let _ = writeln!(
+            text,
+            "  upstream: {} ({}, {}): signed by {}; {} indexes, {} packages",
+            upstream.name,
+            upstream.suite,
+            upstream.date,
+            upstream.signers.join(", "),
+            upstream.indexes,
+            upstream.packages
+        );
+    }
+    if let Some(caveat) = bundle.caveat() {
+        let _ = writeln!(text, "  note:     {caveat}");
+    }
+    text.push('\n');
+}

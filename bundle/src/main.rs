@@ -1,0 +1,5 @@
+//! `sealift-bundle`, the tool that reads and checks bundles.
+
+fn main() -> std::process::ExitCode {
+    sealift_bundle::main()
+}

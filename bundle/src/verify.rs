@@ -1,0 +1,237 @@
+//! Verifies everything on a medium, offline, from a root of trust that came by another way.
+//!
+//! root → timestamp → snapshot → targets → each manifest → its evidence → every blob → every upstream's own chain. Nothing
+//! is written. The order is from small to large, so that a forged medium is refused before gigabytes are read; whatever is
+//! on the medium and verified by nothing is refused as well.
+
+mod blobs;
+mod documents;
+mod refusal;
+
+use std::collections::{BTreeMap, HashMap};
+use std::io::{self, Read};
+
+use sealift_model::escape::printable;
+use sealift_model::{Digest, Progress, Sequence, StreamId, Timestamp};
+use sealift_trust::{Previous, TrustedSet};
+use serde::Serialize;
+
+use crate::blob::decode;
+use crate::chain::{Content, UpstreamReport, verify_upstreams};
+use crate::evidence::EvidenceReport;
+use crate::layout::{self, Survey, blob_path};
+use crate::manifest::{BundleKind, FileEntry, Stored, Totals};
+use crate::source::Source;
+use crate::tagged::tagged;
+use crate::trust::verify_metadata;
+
+pub use documents::{Documents, read_documents};
+pub use refusal::{VerifyError, VerifyRefusal};
+
+/// What to verify against.
+#[derive(Debug, Clone, Copy)]
+pub struct VerifyOptions<'a> {
+    /// The root of trust: a root file that came by another way than the medium.
+    pub root: &'a [u8],
+    /// The time expiry is judged at.
+    pub now: Timestamp,
+    /// How many threads hash; 0 counts as 1.
+    pub threads: usize,
+}
+
+/// What was verified.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct VerifyReport {
+    /// The medium or file.
+    pub path: String,
+    /// Always true: a medium that does not verify has no report.
+    pub verified: bool,
+    /// The trust metadata.
+    pub trust: TrustReport,
+    /// The bundles, by stream and sequence.
+    pub bundles: Vec<BundleReport>,
+    /// Blobs hashed.
+    pub blobs: u64,
+    /// Their bytes.
+    pub bytes: u64,
+}
+
+/// The trust metadata everything rests on.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct TrustReport {
+    /// Digest of the pinned root file.
+    #[serde(serialize_with = "tagged")]
+    pub pinned_root: Digest,
+    /// Version of the root that the chain led to.
+    pub root_version: u64,
+    /// Version of the targets metadata.
+    pub targets_version: u64,
+    /// The earliest expiry of all four documents.
+    pub expires: Timestamp,
+}
+
+/// One verified bundle.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct BundleReport {
+    /// The stream.
+    pub stream: StreamId,
+    /// The number in it.
+    pub sequence: Sequence,
+    /// The bundle id.
+    #[serde(serialize_with = "tagged")]
+    pub manifest: Digest,
+    /// Complete or incremental.
+    pub kind: BundleKind,
+    /// The base of an incremental bundle.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub base: Option<BaseReport>,
+    /// When it was built.
+    pub created: Timestamp,
+    /// Until when it may be imported.
+    pub not_after: Timestamp,
+    /// Its sums.
+    pub totals: Totals,
+    /// Its evidence.
+    pub evidence: Vec<EvidenceReport>,
+    /// Its upstreams' own chains.
+    pub upstreams: Vec<UpstreamReport>,
+}
+
+/// The base an incremental bundle needs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct BaseReport {
+    /// Its bundle id.
+    #[serde(serialize_with = "tagged")]
+    pub manifest: Digest,
+    /// Its number.
+    pub sequence: Sequence,
+    /// Whether it is on the same medium, and so was verified along.
+    pub on_medium: bool,
+}
+
+/// Verifies a medium or single file. **Does not write to the disk.**
+pub fn verify(
+    source: &dyn Source,
+    options: &VerifyOptions<'_>,
+    progress: &dyn Progress,
+) -> Result<VerifyReport, VerifyError> {
+    let survey = layout::survey(source)?;
+    let trusted = verify_metadata(source, options.root, Previous::default(), options.now)?;
+    let bundles = read_bundles(source, &survey, &trusted)?;
+    check_bases(&bundles)?;
+    let jobs = blobs::jobs(&bundles, &survey)?;
+    let (blobs, bytes) = (jobs.len() as u64, jobs.iter().map(|job| job.stored.size).sum());
+    progress.phase("Verifying blobs", Some(bytes));
+    let content = MediumContent::new(source, &bundles);
+    let chains = || bundles.iter().map(|b| verify_upstreams(&b.manifest, &content)).collect::<Result<Vec<_>, _>>();
+    let upstreams = blobs::hash_while(source, &jobs, options.threads, progress, chains)?;
+    let report = |(bundle, upstreams)| bundle_report(bundle, upstreams, &bundles);
+    Ok(VerifyReport {
+        path: source.describe(),
+        verified: true,
+        trust: trust_report(&trusted, options.root),
+        bundles: bundles.iter().zip(upstreams).map(report).collect(),
+        blobs,
+        bytes,
+    })
+}
+
+fn read_bundles(source: &dyn Source, survey: &Survey, trusted: &TrustedSet) -> Result<Vec<Documents>, VerifyError> {
+    survey.bundles.iter().map(|names| read_documents(source, names, trusted)).collect()
+}
+
+/// Checks incremental bundles against their bases, where these are on the medium.
+fn check_bases(bundles: &[Documents]) -> Result<(), VerifyRefusal> {
+    let by_name: BTreeMap<_, _> = bundles.iter().map(|b| ((&b.manifest.stream, b.manifest.sequence), b)).collect();
+    for bundle in bundles {
+        let Some(named) = bundle.manifest.base else { continue };
+        let Some(base) = by_name.get(&(&bundle.manifest.stream, named.sequence)) else { continue };
+        if base.id != named.manifest {
+            let (stream, sequence) = (bundle.manifest.stream.clone(), bundle.manifest.sequence);
+            return Err(VerifyRefusal::Base { stream, sequence, base: named.sequence, expected: named.manifest });
+        }
+        let there: HashMap<_, _> = base.manifest.files.iter().map(|e| (e.sha256, e.size)).collect();
+        let absent = |e: &&FileEntry| e.stored.is_none() && there.get(&e.sha256) != Some(&e.size);
+        if let Some(entry) = bundle.manifest.files.iter().find(absent) {
+            return Err(VerifyRefusal::NotInBase { path: entry.path.clone(), base: named.sequence });
+        }
+    }
+    Ok(())
+}
+
+/// Content of all bundles on the medium: what one does not carry, another may.
+struct MediumContent<'a> {
+    source: &'a dyn Source,
+    stored: HashMap<Digest, Stored>,
+}
+
+impl<'a> MediumContent<'a> {
+    fn new(source: &'a dyn Source, bundles: &[Documents]) -> Self {
+        let entries = bundles.iter().flat_map(|b| &b.manifest.files);
+        Self { source, stored: entries.filter_map(|e| Some((e.sha256, e.stored?))).collect() }
+    }
+
+    fn stored(&self, entry: &FileEntry) -> Option<Stored> {
+        entry.stored.or_else(|| self.stored.get(&entry.sha256).copied())
+    }
+}
+
+impl Content for MediumContent<'_> {
+    fn open(&self, entry: &FileEntry) -> io::Result<Box<dyn Read + Send + '_>> {
+        let stored = self.stored(entry).ok_or(io::ErrorKind::NotFound)?;
+        let (input, _) = self.source.open(&blob_path(&stored.sha256)).map_err(io::Error::other)?;
+        decode(stored, entry.size, input)
+    }
+
+    fn holds(&self, entry: &FileEntry) -> bool {
+        self.stored(entry).is_some()
+    }
+}
+
+fn trust_report(trusted: &TrustedSet, root: &[u8]) -> TrustReport {
+    let others = [
+        trusted.timestamp().map(sealift_trust::Signed::expires),
+        trusted.snapshot().map(sealift_trust::Signed::expires),
+        trusted.targets().map(sealift_trust::Signed::expires),
+    ];
+    TrustReport {
+        pinned_root: Digest::of(root),
+        root_version: trusted.root().version(),
+        targets_version: trusted.targets().map_or(0, sealift_trust::Signed::version),
+        expires: others.into_iter().flatten().fold(trusted.root().expires(), Ord::min),
+    }
+}
+
+fn bundle_report(bundle: &Documents, upstreams: Vec<UpstreamReport>, all: &[Documents]) -> BundleReport {
+    let manifest = &bundle.manifest;
+    let base = manifest.base.map(|base| BaseReport {
+        manifest: base.manifest,
+        sequence: base.sequence,
+        on_medium: all.iter().any(|b| b.id == base.manifest),
+    });
+    BundleReport {
+        stream: manifest.stream.clone(),
+        sequence: manifest.sequence,
+        manifest: bundle.id,
+        kind: manifest.kind,
+        base,
+        created: manifest.created,
+        not_after: manifest.not_after,
+        totals: manifest.totals,
+        evidence: bundle.evidence.clone(),
+        upstreams,
+    }
+}
+
+impl BundleReport {
+    /// Says what could not be verified because it rests on a base that is not here; `None` if nothing does.
+    pub fn caveat(&self) -> Option<String> {
+        let resting: u64 = self.upstreams.iter().map(|u| u.resting).sum();
+        let base = self.base.filter(|base| resting > 0 && !base.on_medium)?;
+        Some(printable(&format!(
+            "upstream chain of {resting} {} rests on base bundle {}, which is not on this medium",
+            if resting == 1 { "file" } else { "files" },
+            base.sequence
+        )))
+    }
+}

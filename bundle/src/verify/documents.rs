@@ -1,0 +1,90 @@
+//! The signed documents of one bundle: its manifest and its evidence.
+
+use sealift_model::{Digest, RelPath};
+use sealift_trust::TrustedSet;
+
+use super::{VerifyError, VerifyRefusal};
+use crate::evidence::{EvidenceReport, verify_evidence};
+use crate::layout::{BundleNames, MAX_EVIDENCE_BYTES, evidence_path, manifest_path};
+use crate::manifest::{MAX_BYTES, Manifest};
+use crate::source::{Source, SourceRefusal};
+
+/// A bundle's documents after they were verified.
+#[derive(Debug, Clone)]
+pub struct Documents {
+    /// The bundle id.
+    pub id: Digest,
+    /// The manifest.
+    pub manifest: Manifest,
+    /// What the evidence says.
+    pub evidence: Vec<EvidenceReport>,
+}
+
+/// Reads manifest and evidence of one bundle and verifies them against trusted metadata (format/manifest §4 steps 1 to 3).
+pub fn read_documents(
+    source: &dyn Source,
+    names: &BundleNames,
+    trusted: &TrustedSet,
+) -> Result<Documents, VerifyError> {
+    let path = manifest_path(&names.stream, names.sequence).map_err(|_| unsafe_name(names))?;
+    let (id, manifest) = read_manifest(source, &path, trusted)?;
+    if manifest.stream != names.stream || manifest.sequence != names.sequence {
+        let (stream, sequence) = (manifest.stream, manifest.sequence);
+        return Err(VerifyRefusal::Misplaced { path, stream, sequence }.into());
+    }
+    if manifest.not_after <= trusted.now() {
+        return Err(VerifyRefusal::Expired {
+            stream: manifest.stream,
+            sequence: manifest.sequence,
+            not_after: manifest.not_after,
+            now: trusted.now(),
+        }
+        .into());
+    }
+    let evidence = read_evidence(source, names, trusted, id)?;
+    Ok(Documents { id, manifest, evidence })
+}
+
+fn read_manifest(source: &dyn Source, path: &RelPath, trusted: &TrustedSet) -> Result<(Digest, Manifest), VerifyError> {
+    let signed = trusted.target(path).ok_or_else(|| VerifyRefusal::NotListed(path.clone()))?;
+    // The signed length bounds what is read, and the format bounds that.
+    let bytes = source.read(path, MAX_BYTES)?;
+    let found = Digest::of(&bytes);
+    if bytes.len() as u64 != signed.length || found != signed.sha256 {
+        return Err(VerifyRefusal::ManifestBytes {
+            path: path.clone(),
+            length: signed.length,
+            found_length: bytes.len() as u64,
+            expected: signed.sha256,
+            found,
+        }
+        .into());
+    }
+    let manifest = Manifest::parse(&bytes);
+    let manifest = manifest.map_err(|source| VerifyRefusal::Manifest { path: path.clone(), source })?;
+    Ok((found, manifest))
+}
+
+fn read_evidence(
+    source: &dyn Source,
+    names: &BundleNames,
+    trusted: &TrustedSet,
+    id: Digest,
+) -> Result<Vec<EvidenceReport>, VerifyError> {
+    let mut reports = Vec::new();
+    for name in &names.evidence {
+        let path = evidence_path(&names.stream, names.sequence, name).map_err(|_| unsafe_name(names))?;
+        let bytes = source.read(&path, MAX_EVIDENCE_BYTES)?;
+        // Evidence nobody can verify is refused, not skipped: it would travel under a verified bundle's name.
+        let report = verify_evidence(trusted.evidence_keys(), name, &bytes, id);
+        reports.push(report.map_err(|source| VerifyRefusal::Evidence { path, source })?);
+    }
+    if reports.iter().any(EvidenceReport::is_provenance) {
+        return Ok(reports);
+    }
+    Err(VerifyRefusal::NoProvenance { stream: names.stream.clone(), sequence: names.sequence }.into())
+}
+
+fn unsafe_name(names: &BundleNames) -> VerifyError {
+    VerifyError::Layout(SourceRefusal::Foreign(format!("bundles/{}/{}", names.stream, names.sequence)))
+}

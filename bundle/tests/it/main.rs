@@ -1,0 +1,9 @@
+//! What users of bundles rely on, on real files: whole media are accepted, and every change of one is refused.
+#![allow(clippy::unwrap_used, reason = "clippy allows it in test functions only, not in their fixture")]
+
+mod chain;
+mod container;
+mod diff;
+mod fixture;
+mod media;
+mod verify;
