@@ -13,6 +13,7 @@ pub mod medium;
 pub mod partial;
 pub mod private;
 pub mod store;
+pub mod tree;
 
 pub use append::{append, cut, open, read_tail, sync_filesystem};
 pub use beneath::Beneath;
@@ -26,3 +27,4 @@ pub use lock::{Lock, LockError};
 pub use partial::{Partial, Whole};
 pub use private::{PrivateError, read_private, read_stream};
 pub use store::{Batch, Store, StoreError};
+pub use tree::Tree;

@@ -1,0 +1,148 @@
+//! How the library's errors are shown, and which exit code each has.
+
+use std::error::Error;
+
+use sealift_term::{CommandError, Exit};
+use sealift_trust::ExitClass;
+
+use crate::bundles::FindError;
+use crate::channel::ChannelError;
+use crate::init::InitError;
+use crate::publish::PublishError;
+use crate::receipt::ReceiptError;
+use crate::receive::ReceiveError;
+use crate::refusal::Refusal;
+use crate::repository::StateError;
+use sealift_fs::LockError;
+
+pub(super) fn state(error: &StateError) -> CommandError {
+    let exit = match error {
+        StateError::Config(_) => Exit::Usage,
+        StateError::Lock(LockError::Held(_)) => Exit::Locked,
+        _ => Exit::Failed,
+    };
+    let shown = CommandError::from_error(exit, error);
+    match error {
+        StateError::Config(crate::config::ConfigError::Missing(_)) => shown
+            .hint("Name the state directory with --dir, or make one with `sealift-import init DIR --root ROOT.json`."),
+        StateError::Lock(LockError::Held(_)) => shown.hint("Wait until the other command has ended, then try again."),
+        StateError::Ledger(e) if e.is_damage() => {
+            shown.hint("`sealift-import ledger verify` names the first bad line.")
+        }
+        e if e.is_trust_state() => shown.hint(
+            "Part of the state directory was lost or set back. Restore the whole directory from one backup; this \
+             tool goes no further on half of it.",
+        ),
+        _ => shown,
+    }
+}
+
+/// Shows a decision: its word, its sentence, why, and what to do.
+pub(super) fn refusal(refusal: &Refusal) -> CommandError {
+    let exit = match refusal.exit_class() {
+        ExitClass::Signature => Exit::RefusedSignature,
+        ExitClass::Order => Exit::RefusedOrder,
+    };
+    let mut shown = CommandError::from_error(exit, refusal);
+    shown.message = format!("refused ({}): {}", refusal.code(), shown.message);
+    let shown = shown.state("Nothing was changed; one line in the ledger records the refusal.");
+    match refusal.hint() {
+        Some(hint) => shown.hint(hint),
+        None => shown,
+    }
+}
+
+pub(super) fn receive(error: &ReceiveError) -> CommandError {
+    match error {
+        ReceiveError::Refused { refusal: decision, accepted } => {
+            let shown = refusal(decision);
+            if accepted.is_empty() {
+                return shown;
+            }
+            shown.state(format!(
+                "Accepted before it, from the same medium: {}. Nothing else was changed; one line in the ledger records \
+                 the refusal.",
+                accepted.join(", ")
+            ))
+        }
+        ReceiveError::Medium { source, accepted } => {
+            let kept = "Blobs that came over whole are kept; the same command goes on from there.";
+            let state = if accepted.is_empty() {
+                format!("No bundle was accepted. {kept}")
+            } else {
+                format!("Accepted before: {}. {kept}", accepted.join(", "))
+            };
+            let shown = CommandError::with_cause(Exit::Failed, "the medium cannot be read", source).state(state);
+            match &**source {
+                sealift_bundle::source::SourceError::NotABundle(_) => shown
+                    .state("Nothing was changed.")
+                    .hint("Give the path of the mounted medium or of a .sealift file."),
+                _ => shown.hint("Check that the medium is still there and readable, then run the same command again."),
+            }
+        }
+        ReceiveError::Full { .. } => {
+            CommandError::from_error(Exit::Failed, error).hint("Free some space or give the store a larger disk.")
+        }
+        ReceiveError::Store(_) => CommandError::from_error(Exit::Failed, error)
+            .state("No bundle was accepted. Blobs that came over whole are kept; the same command goes on from there."),
+        ReceiveError::Lost { .. } | ReceiveError::Content(_) => CommandError::from_error(Exit::Failed, error)
+            .hint("Restore the store from a backup, or receive a complete bundle of the stream."),
+        ReceiveError::State(e) => state(e),
+    }
+}
+
+fn find(error: &FindError) -> CommandError {
+    CommandError::from_error(Exit::Failed, error).hint("`sealift-import bundles` lists the accepted bundles.")
+}
+
+pub(super) fn channel(error: &ChannelError) -> CommandError {
+    match error {
+        ChannelError::Unknown { .. } => CommandError::from_error(Exit::Usage, error),
+        ChannelError::Find(e) => find(e),
+        ChannelError::NothingEarlier(_) => CommandError::from_error(Exit::Failed, error)
+            .hint("Promote another bundle: `sealift-import promote --channel CHANNEL BUNDLE`."),
+        ChannelError::Refused(decision) => refusal(decision),
+        ChannelError::State(e) => state(e),
+    }
+}
+
+pub(super) fn publish(error: &PublishError) -> CommandError {
+    match error {
+        PublishError::Channel(e) => channel(e),
+        PublishError::Refused(decision) => refusal(decision)
+            .state("Nothing was changed; what was published before stays. One line in the ledger records the refusal."),
+        PublishError::State(e) => state(e),
+        PublishError::Empty(name) => CommandError::from_error(Exit::Failed, error)
+            .hint(format!("Promote one first: `sealift-import promote --channel {name} BUNDLE`.")),
+        PublishError::Lost { .. } => CommandError::from_error(Exit::Failed, error)
+            .hint("Restore the store from a backup, or receive a complete bundle of the stream.")
+            .state("Nothing was changed; what was published before stays."),
+        _ => failed(error).state("Nothing was changed; what was published before stays."),
+    }
+}
+
+pub(super) fn receipt(error: &ReceiptError) -> CommandError {
+    match error {
+        ReceiptError::Refused(decision) => refusal(decision).state("Nothing was changed."),
+        ReceiptError::State(e) => state(e),
+        _ => failed(error),
+    }
+}
+
+pub(super) fn init(error: &InitError) -> CommandError {
+    match error {
+        InitError::Occupied(_) => CommandError::from_error(Exit::Failed, error).hint("Name a new directory."),
+        InitError::Root { source, .. } => {
+            let exit =
+                if source.exit_class() == ExitClass::Order { Exit::RefusedOrder } else { Exit::RefusedSignature };
+            CommandError::from_error(exit, error)
+        }
+        InitError::Fingerprint { .. } => CommandError::from_error(Exit::RefusedSignature, error)
+            .hint("Ask the key desk for the fingerprint again; `sealift-keys fingerprint ROOT.json` prints it there."),
+        _ => failed(error),
+    }
+}
+
+pub(super) fn failed(error: &(dyn Error + 'static)) -> CommandError {
+    CommandError::from_error(Exit::Failed, error)
+}

@@ -1,0 +1,56 @@
+//! `receipt`: what this site holds, signed, to be carried back over the gap (format/receipt).
+
+use sealift_fs::PathError;
+use sealift_site::{SiteKeyError, SiteKeys};
+use sealift_trust::{Held, Receipt};
+
+use crate::index::IndexError;
+use crate::ledger::{EventKind, EventSubject};
+use crate::repository::{StateError, Writer};
+
+/// Why no receipt was written.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ReceiptError {
+    /// The clock of this machine is behind what was signed.
+    #[error(transparent)]
+    Refused(#[from] Box<crate::refusal::Refusal>),
+    /// The site's keys.
+    #[error("the site's keys cannot be used")]
+    Keys(#[from] SiteKeyError),
+    /// The state directory.
+    #[error(transparent)]
+    State(#[from] StateError),
+}
+
+/// Writes that a receipt is made into the ledger and returns the receipt, which names the head from before that line.
+pub fn receipt(writer: &mut Writer) -> Result<String, ReceiptError> {
+    let issued = crate::receive::current_time(writer).map_err(Box::new)?;
+    let keys = SiteKeys::open(&writer.layout().site())?;
+    let head = writer.verify_ledger(|_| ())?;
+    let held = |(stream, held): (&sealift_model::StreamId, &sealift_bundle::manifest::BundleRef)| Held {
+        stream: stream.clone(),
+        sequence: held.sequence,
+        manifest: held.manifest,
+    };
+    let holds: Vec<Held> = writer.floors().streams.iter().map(held).collect();
+    let receipt = Receipt { site: writer.config().site.clone(), issued, ledger_head: head.digest, holds };
+    let text = keys.statement.sign_receipt(&receipt);
+    let streams: Vec<String> = receipt.holds.iter().map(|h| format!("{}/{}", h.stream, h.sequence)).collect();
+    let detail = if streams.is_empty() { "holds nothing".to_owned() } else { format!("holds {}", streams.join(" ")) };
+    let event = writer.event(EventKind::Receipt, EventSubject::default(), &detail);
+    writer.record(&event)?;
+    Ok(text)
+}
+
+impl From<PathError> for ReceiptError {
+    fn from(error: PathError) -> Self {
+        Self::State(error.into())
+    }
+}
+
+impl From<IndexError> for ReceiptError {
+    fn from(error: IndexError) -> Self {
+        Self::State(error.into())
+    }
+}

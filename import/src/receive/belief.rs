@@ -1,0 +1,114 @@
+//! What the trust metadata of a medium, judged by what was trusted before, makes believable.
+
+use sealift_bundle::metadata::{MetadataFiles, read_metadata};
+use sealift_bundle::source::Source;
+use sealift_bundle::trust::verify_files;
+use sealift_model::{Digest, Timestamp};
+use sealift_trust::{Previous, Refusal, Role, TrustedSet};
+
+use super::Stop;
+use crate::floors::{DocumentRef, Documents};
+use crate::repository::{Repository, StateError};
+
+/// The verdict on a medium's metadata.
+#[derive(Debug)]
+pub(super) struct Belief {
+    /// What is trusted now.
+    pub(super) set: TrustedSet,
+    /// The metadata as copied from the medium.
+    pub(super) files: MetadataFiles,
+    /// Whether the medium's metadata is older than what was trusted before, which then decided.
+    pub(super) older: bool,
+}
+
+impl Belief {
+    /// Copies the medium's metadata and judges the copy.
+    pub(super) fn form(repository: &Repository, source: &dyn Source, now: Timestamp) -> Result<Self, Stop> {
+        let files = read_metadata(source)?;
+        let stored = Stored::load(repository)?;
+        match verify_files(&files, &stored.root, stored.previous(), now) {
+            Ok(set) => Ok(Self { set, files, older: false }),
+            // A medium may have been weeks on its way. Older metadata is not believed, but what it came with may
+            // still be listed by the newer metadata that is; that is asked instead.
+            Err(Refusal::Rollback { .. }) if stored.lower.is_some() => {
+                let set = stored.judge_again(&files, now).map_err(crate::refusal::Refusal::from)?;
+                Ok(Self { set, files, older: true })
+            }
+            Err(refusal) => Err(crate::refusal::Refusal::from(refusal).into()),
+        }
+    }
+
+    /// Tells whether something is trusted now that was not before.
+    pub(super) fn is_news(&self, repository: &Repository) -> bool {
+        let floors = repository.floors();
+        let (root, documents) = self.references();
+        floors.root != root || (!self.older && floors.documents != documents)
+    }
+
+    /// Returns references to what is trusted now.
+    pub(super) fn references(&self) -> (DocumentRef, Option<Documents>) {
+        let set = &self.set;
+        let reference = |version, raw: &[u8]| DocumentRef { sha256: Digest::of(raw), version };
+        let root = reference(set.root().version(), set.root().raw());
+        let documents = match (set.timestamp(), set.snapshot(), set.targets()) {
+            (Some(t), Some(s), Some(n)) => Some(Documents {
+                timestamp: reference(t.version(), t.raw()),
+                snapshot: reference(s.version(), s.raw()),
+                targets: reference(n.version(), n.raw()),
+            }),
+            _ => None,
+        };
+        (root, documents)
+    }
+
+    /// Returns role, version and bytes of every document that is trusted now, the whole root chain included.
+    pub(super) fn documents(&self) -> Vec<(Role, u64, &[u8])> {
+        let trusted = self.set.root().version();
+        let mut all: Vec<(Role, u64, &[u8])> = Vec::new();
+        let older = self.files.roots.iter().filter(|(version, _)| *version < trusted);
+        all.extend(older.map(|(version, bytes)| (Role::Root, *version, bytes.as_slice())));
+        all.push((Role::Root, trusted, self.set.root().raw()));
+        all.extend(self.set.timestamp().map(|d| (Role::Timestamp, d.version(), d.raw())));
+        all.extend(self.set.snapshot().map(|d| (Role::Snapshot, d.version(), d.raw())));
+        all.extend(self.set.targets().map(|d| (Role::Targets, d.version(), d.raw())));
+        all
+    }
+
+    /// Returns the version of the targets metadata that decides.
+    pub(super) fn targets_version(&self) -> u64 {
+        self.set.targets().map_or(0, sealift_trust::Signed::version)
+    }
+}
+
+/// The documents trusted before.
+struct Stored {
+    root: Vec<u8>,
+    lower: Option<MetadataFiles>,
+}
+
+impl Stored {
+    fn load(repository: &Repository) -> Result<Self, StateError> {
+        let floors = repository.floors();
+        let root = repository.document(Role::Root, floors.root)?;
+        let Some(named) = floors.documents else { return Ok(Self { root, lower: None }) };
+        let lower = MetadataFiles {
+            roots: Vec::new(),
+            timestamp: repository.document(Role::Timestamp, named.timestamp)?,
+            snapshot: (named.snapshot.version, repository.document(Role::Snapshot, named.snapshot)?),
+            targets: (named.targets.version, repository.document(Role::Targets, named.targets)?),
+        };
+        Ok(Self { root, lower: Some(lower) })
+    }
+
+    fn previous(&self) -> Previous<'_> {
+        let lower = self.lower.as_ref();
+        Previous { timestamp: lower.map(|f| f.timestamp.as_slice()), snapshot: lower.map(|f| f.snapshot.1.as_slice()) }
+    }
+
+    /// Judges the stored documents at `now`, under the newest root that the medium proves.
+    fn judge_again(&self, medium: &MetadataFiles, now: Timestamp) -> Result<TrustedSet, Refusal> {
+        let mut files = self.lower.clone().unwrap_or_default();
+        files.roots.clone_from(&medium.roots);
+        verify_files(&files, &self.root, self.previous(), now)
+    }
+}

@@ -1,0 +1,111 @@
+//! Makes a judged bundle part of the repository.
+
+use sealift_fs::{Mode, PathError};
+use sealift_model::Digest;
+use sealift_trust::Role;
+
+use super::belief::Belief;
+use super::candidate::Candidate;
+use crate::floors::Floors;
+use crate::index::BundleRow;
+use crate::ledger::{EventKind, EventSubject};
+use crate::repository::{Repository, StateError, Writer};
+
+/// Accepts a bundle: documents, trusted metadata, then the one commit that counts.
+pub(super) fn commit_bundle(writer: &mut Writer, belief: &Belief, candidate: &Candidate) -> Result<(), StateError> {
+    keep_documents(writer, belief, candidate)?;
+    keep_trust(writer, belief)?;
+    let manifest = &candidate.manifest;
+    let mut floors = raised(writer.floors(), belief);
+    floors.signed_time = floors.signed_time.max(manifest.created);
+    let held = sealift_bundle::manifest::BundleRef { manifest: candidate.id, sequence: manifest.sequence };
+    floors.streams.insert(manifest.stream.clone(), held);
+    let clock = writer.caller().clock;
+    let row = BundleRow::new(manifest, candidate.id, clock);
+    let subject = EventSubject {
+        bundle: Some(candidate.id),
+        sequence: Some(manifest.sequence),
+        stream: Some(manifest.stream.clone()),
+        ..EventSubject::default()
+    };
+    let detail = format!("{} files, {} bytes; {}", row.files, row.bytes, floors.describe());
+    let event = writer.event(EventKind::Accepted, subject, &detail);
+    let fresh = belief.is_news(writer);
+    writer.commit_floors(floors, &event, |change| {
+        change.add_bundle(&row, &manifest.withdrawn)?;
+        if fresh { change.set_refreshed(clock) } else { Ok(()) }
+    })?;
+    Ok(drop_old_trust(writer)?)
+}
+
+/// Accepts newer trust metadata alone; returns a line for people.
+pub(super) fn commit_trust(writer: &mut Writer, belief: &Belief) -> Result<String, StateError> {
+    keep_trust(writer, belief)?;
+    let floors = raised(writer.floors(), belief);
+    let line = floors.describe();
+    let detail = format!("trust metadata alone; {line}");
+    let event = writer.event(EventKind::Accepted, EventSubject::default(), &detail);
+    let clock = writer.caller().clock;
+    writer.commit_floors(floors, &event, |change| change.set_refreshed(clock))?;
+    drop_old_trust(writer)?;
+    Ok(line)
+}
+
+fn raised(floors: &Floors, belief: &Belief) -> Floors {
+    let (root, documents) = belief.references();
+    Floors { documents, root, ..floors.clone() }
+}
+
+/// Writes manifest, evidence and the metadata they came with into the quarantine, then moves the whole directory.
+fn keep_documents(repository: &Repository, belief: &Belief, candidate: &Candidate) -> Result<(), PathError> {
+    let layout = repository.layout();
+    let staged = layout.quarantine().join(candidate.id.to_hex());
+    sealift_fs::create_dir_all(&staged.join("evidence"), Mode::Private)?;
+    sealift_fs::create_dir_all(&staged.join("metadata"), Mode::Private)?;
+    let write = |name: String, bytes: &[u8]| sealift_fs::write_new(&staged.join(name), bytes, Mode::Private);
+    write("manifest.json".into(), &candidate.manifest_bytes)?;
+    for (name, bytes) in &candidate.evidence {
+        write(format!("evidence/{name}"), bytes)?;
+    }
+    for (name, bytes) in belief.files.files() {
+        write(format!("metadata/{name}"), bytes)?;
+    }
+    let target = layout.bundle(&candidate.manifest.stream, candidate.manifest.sequence);
+    if let Some(parent) = target.parent() {
+        sealift_fs::create_dir_all(parent, Mode::Private)?;
+    }
+    // A run that was killed right before its commit left one; the index does not know it.
+    sealift_fs::remove_tree(&target)?;
+    sealift_fs::rename(&staged, &target)
+}
+
+/// Writes the trusted documents beside the present ones; they count when the floors name them.
+fn keep_trust(repository: &Repository, belief: &Belief) -> Result<(), PathError> {
+    for (role, version, bytes) in belief.documents() {
+        let path = repository.layout().trust_document(role, version);
+        let same = sealift_fs::read_capped(&path, 5_000_000).is_ok_and(|found| Digest::of(&found) == Digest::of(bytes));
+        if !same {
+            sealift_fs::replace(&path, bytes, Mode::Private)?;
+        }
+    }
+    Ok(())
+}
+
+/// Removes documents that the floors no longer name; the root chain stays whole.
+fn drop_old_trust(repository: &Repository) -> Result<(), PathError> {
+    let layout = repository.layout();
+    let Some(named) = repository.floors().documents else { return Ok(()) };
+    let keep = [
+        layout.trust_document(Role::Timestamp, named.timestamp.version),
+        layout.trust_document(Role::Snapshot, named.snapshot.version),
+        layout.trust_document(Role::Targets, named.targets.version),
+    ];
+    for name in sealift_fs::list_dir(&layout.trust())? {
+        let path = layout.trust().join(&name);
+        let lower = [".timestamp.json", ".snapshot.json", ".targets.json"].iter().any(|end| name.ends_with(end));
+        if lower && !keep.contains(&path) {
+            sealift_fs::remove_file(&path)?;
+        }
+    }
+    Ok(())
+}

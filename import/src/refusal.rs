@@ -1,0 +1,264 @@
+//! Why something from a medium was not accepted, or something accepted is not promoted or published.
+//!
+//! Decisions only, each with a stable word; an unreadable medium or a full disk is a fault and somebody else's error.
+
+use sealift_bundle::chain::ChainRefusal;
+use sealift_bundle::manifest::{BundleRef, ManifestError};
+use sealift_bundle::source::SourceRefusal;
+use sealift_model::{Digest, RelPath, Sequence, Timestamp};
+use sealift_trust::{EvidenceRefusal, ExitClass};
+
+/// A decision against something.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Refusal {
+    /// The system's clock is behind what was signed.
+    #[error("the clock of this machine says {clock}, but content signed at {floor} was accepted already")]
+    Clock {
+        /// The system's time.
+        clock: Timestamp,
+        /// The latest signed time.
+        floor: Timestamp,
+    },
+    /// The medium breaks a rule of the format.
+    #[error("the medium breaks a rule of its format")]
+    Medium(#[source] Box<SourceRefusal>),
+    /// The trust metadata.
+    #[error("the trust metadata is refused")]
+    Metadata(#[source] Box<sealift_trust::Refusal>),
+    /// The trusted targets metadata does not list the bundle.
+    #[error("bundle {name} is not listed in targets metadata version {targets}")]
+    NotListed {
+        /// `stream/sequence`.
+        name: String,
+        /// The version asked.
+        targets: u64,
+    },
+    /// The bundle came under metadata that was replaced, and the newer metadata no longer lists it.
+    #[error(
+        "bundle {name} came with older trust metadata, and the newer targets metadata version {targets}, trusted \
+         already, does not list it"
+    )]
+    Superseded {
+        /// `stream/sequence`.
+        name: String,
+        /// The version asked.
+        targets: u64,
+    },
+    /// A bundle that is not newer than what was accepted.
+    #[error("bundle {name} is older than bundle {floor} of this stream, which was accepted before")]
+    Rollback {
+        /// `stream/sequence`.
+        name: String,
+        /// The sequence accepted.
+        floor: Sequence,
+    },
+    /// Another manifest under the number of an accepted bundle.
+    #[error("bundle {name} has the id {found}, but {known} was accepted under this number")]
+    Equivocation {
+        /// `stream/sequence`.
+        name: String,
+        /// The id accepted.
+        known: Digest,
+        /// The id found.
+        found: Digest,
+    },
+    /// The manifest is not the signed one.
+    #[error(
+        "the manifest of bundle {name} has the digest {found} and {found_length} bytes, {expected} and {length} were signed"
+    )]
+    ManifestDigest {
+        /// `stream/sequence`.
+        name: String,
+        /// The digest signed.
+        expected: Digest,
+        /// The length signed.
+        length: u64,
+        /// The digest found.
+        found: Digest,
+        /// The length found.
+        found_length: u64,
+    },
+    /// The manifest breaks a rule.
+    #[error("the manifest of bundle {name} is refused")]
+    Manifest {
+        /// `stream/sequence`.
+        name: String,
+        /// Which rule.
+        #[source]
+        source: ManifestError,
+    },
+    /// The manifest is of another bundle.
+    #[error("the manifest of bundle {name} is that of bundle {found}")]
+    OtherBundle {
+        /// `stream/sequence` of the path.
+        name: String,
+        /// `stream/sequence` of the manifest.
+        found: String,
+    },
+    /// The base is not here.
+    #[error("bundle {name} builds upon bundle {} of this stream (id {}), which was not accepted here", base.sequence, base.manifest)]
+    MissingBase {
+        /// `stream/sequence`.
+        name: String,
+        /// The base.
+        base: BundleRef,
+    },
+    /// Past its date.
+    #[error("bundle {name} expired at {not_after} (it is {now})")]
+    Expired {
+        /// `stream/sequence`.
+        name: String,
+        /// Its date.
+        not_after: Timestamp,
+        /// The time it was compared with.
+        now: Timestamp,
+    },
+    /// Built later than now.
+    #[error("bundle {name} was built at {created}, more than a day after the time of this machine, {now}")]
+    FromTheFuture {
+        /// `stream/sequence`.
+        name: String,
+        /// When it says it was built.
+        created: Timestamp,
+        /// The time it was compared with.
+        now: Timestamp,
+    },
+    /// Lists content that was withdrawn.
+    #[error("bundle {name} lists {path}, whose content was withdrawn by a bundle accepted before")]
+    Withdrawn {
+        /// `stream/sequence`.
+        name: String,
+        /// The file.
+        path: RelPath,
+    },
+    /// Evidence that is not to be believed.
+    #[error("evidence {file} of bundle {name} is refused")]
+    Evidence {
+        /// `stream/sequence`.
+        name: String,
+        /// The evidence file.
+        file: String,
+        /// Why.
+        #[source]
+        source: EvidenceRefusal,
+    },
+    /// No build provenance.
+    #[error("bundle {name} carries no build provenance by an evidence key of the root of trust")]
+    NoProvenance {
+        /// `stream/sequence`.
+        name: String,
+    },
+    /// A carried blob is not what the manifest lists.
+    #[error("the blob of {path} (bundle {name}) is not what the manifest lists: {reason}")]
+    Blob {
+        /// `stream/sequence`.
+        name: String,
+        /// The file.
+        path: RelPath,
+        /// How it differs.
+        reason: String,
+    },
+    /// The upstream's own signatures and digests do not hold.
+    #[error("the upstream chain of bundle {name} does not hold")]
+    Chain {
+        /// `stream/sequence`.
+        name: String,
+        /// Where it breaks.
+        #[source]
+        source: Box<ChainRefusal>,
+    },
+    /// Two upstreams offer different content under one name.
+    #[error("{package} is offered as {first} and as {second}, with different content")]
+    Conflict {
+        /// Name, version and architecture.
+        package: String,
+        /// One file.
+        first: String,
+        /// The other.
+        second: String,
+    },
+}
+
+impl Refusal {
+    /// Returns the class that picks the exit code.
+    pub fn exit_class(&self) -> ExitClass {
+        match self {
+            Self::Metadata(refusal) => refusal.exit_class(),
+            Self::Medium(refusal) => match &**refusal {
+                SourceRefusal::Metadata(refusal) => refusal.exit_class(),
+                _ => ExitClass::Signature,
+            },
+            Self::Clock { .. }
+            | Self::Superseded { .. }
+            | Self::Rollback { .. }
+            | Self::Equivocation { .. }
+            | Self::MissingBase { .. }
+            | Self::Expired { .. }
+            | Self::FromTheFuture { .. }
+            | Self::Withdrawn { .. } => ExitClass::Order,
+            _ => ExitClass::Signature,
+        }
+    }
+
+    /// Returns the stable word for the ledger and `--json`.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Clock { .. } => "clock",
+            Self::Medium(refusal) => refusal.code(),
+            Self::Metadata(refusal) => refusal.code(),
+            Self::NotListed { .. } => "not-listed",
+            Self::Superseded { .. } | Self::Rollback { .. } => "rollback",
+            Self::Equivocation { .. } => "equivocation",
+            Self::ManifestDigest { .. } => "manifest-digest",
+            Self::Manifest { .. } | Self::OtherBundle { .. } => "manifest",
+            Self::MissingBase { .. } => "base-missing",
+            Self::Expired { .. } => "bundle-expired",
+            Self::FromTheFuture { .. } => "from-the-future",
+            Self::Withdrawn { .. } => "withdrawn",
+            Self::Evidence { source, .. } => source.code(),
+            Self::NoProvenance { .. } => "no-provenance",
+            Self::Blob { .. } => "blob",
+            Self::Chain { source, .. } => source.code(),
+            Self::Conflict { .. } => "conflict",
+        }
+    }
+
+    /// Returns what to do next, where there is something.
+    pub fn hint(&self) -> Option<String> {
+        Some(match self {
+            Self::Clock { .. } => "Set the clock of this machine (`date -u` shows it), then try again.".into(),
+            Self::FromTheFuture { .. } => "Check the clock of this machine and that of the connected side.".into(),
+            Self::MissingBase { base, .. } => format!(
+                "Receive bundle {} of this stream first, or have the connected side build a complete bundle \
+                 (`sealift-mirror bundle build --full`).",
+                base.sequence
+            ),
+            Self::Rollback { .. } | Self::Superseded { .. } => {
+                "Ask for a newer medium; `sealift-import bundles` lists what is held.".into()
+            }
+            Self::Metadata(refusal) if !matches!(**refusal, sealift_trust::Refusal::Expired { .. }) => return None,
+            Self::Expired { .. } | Self::Metadata(_) => {
+                "Ask the connected side for a fresh bundle; check the clock of this machine with `date -u`.".into()
+            }
+            Self::Blob { .. } => {
+                "Copy the medium again from the connected side; `sealift-bundle verify` checks it before the gap."
+                    .into()
+            }
+            Self::Conflict { .. } => "Take the package from one upstream only, in mirror.toml.".into(),
+            _ => return None,
+        })
+    }
+}
+
+impl From<SourceRefusal> for Refusal {
+    fn from(refusal: SourceRefusal) -> Self {
+        Self::Medium(Box::new(refusal))
+    }
+}
+
+impl From<sealift_trust::Refusal> for Refusal {
+    fn from(refusal: sealift_trust::Refusal) -> Self {
+        Self::Metadata(Box::new(refusal))
+    }
+}
