@@ -1,0 +1,4 @@
+//! The command `sealift-apply`.
+fn main() -> std::process::ExitCode {
+    sealift_apply::main()
+}

@@ -1,0 +1,101 @@
+//! The index over records, in SQLite. Everything in it stands in a signed file; losing it loses nothing.
+
+use std::path::Path;
+
+use rusqlite::{Connection, Row, params};
+use serde::Serialize;
+
+use super::Kept;
+
+const TABLE: &str = "CREATE TABLE IF NOT EXISTS record (
+    sequence INTEGER PRIMARY KEY, file TEXT NOT NULL, digest TEXT NOT NULL, host TEXT NOT NULL, phase TEXT NOT NULL,
+    run TEXT NOT NULL, plan TEXT NOT NULL, outcome TEXT, packages_digest TEXT, started TEXT NOT NULL, finished TEXT NOT NULL
+) STRICT;
+CREATE INDEX IF NOT EXISTS record_host ON record (host, sequence);";
+
+/// Why the index cannot be used.
+#[derive(Debug, thiserror::Error)]
+#[error("SQLite refuses the index")]
+pub struct IndexError(#[from] rusqlite::Error);
+
+/// A line about a record.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Summary {
+    /// Its number.
+    pub sequence: i64,
+    /// Its file.
+    pub file: String,
+    /// Digest of its file.
+    pub digest: String,
+    /// The host.
+    pub host: String,
+    /// Before or after.
+    pub phase: String,
+    /// The run.
+    pub run: String,
+    /// The plan's id.
+    pub plan: String,
+    /// What came of it.
+    pub outcome: Option<String>,
+    /// Digest of the package list.
+    pub packages_digest: Option<String>,
+    /// When it began.
+    pub started: String,
+    /// When it ended.
+    pub finished: String,
+}
+
+fn open(path: &Path) -> Result<Connection, IndexError> {
+    let connection = Connection::open(path)?;
+    connection.execute_batch(
+        "PRAGMA journal_mode=DELETE; PRAGMA synchronous=EXTRA; PRAGMA foreign_keys=ON; PRAGMA trusted_schema=OFF;",
+    )?;
+    connection.execute_batch(TABLE)?;
+    Ok(connection)
+}
+
+/// Adds a record.
+pub fn add(path: &Path, kept: &Kept) -> Result<(), IndexError> {
+    let record = &kept.record;
+    open(path)?.execute(
+        "INSERT OR REPLACE INTO record VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
+        params![
+            i64::try_from(record.sequence).unwrap_or(i64::MAX),
+            format!("{}.json", record.stem()),
+            kept.digest.to_hex(),
+            record.host.as_str(),
+            record.phase.as_str(),
+            record.run,
+            record.plan.to_hex(),
+            record.outcome.map(crate::record::Outcome::as_str),
+            record.state.as_ref().map(|state| state.packages_digest.to_hex()),
+            record.started.to_string(),
+            record.finished.to_string(),
+        ],
+    )?;
+    Ok(())
+}
+
+/// Lists all records by number.
+pub fn list(path: &Path) -> Result<Vec<Summary>, IndexError> {
+    let connection = open(path)?;
+    let mut statement = connection.prepare("SELECT * FROM record ORDER BY sequence")?;
+    let rows = statement.query_map([], summary)?;
+    Ok(rows.collect::<Result<_, _>>()?)
+}
+
+fn summary(row: &Row<'_>) -> rusqlite::Result<Summary> {
+    Ok(Summary {
+        sequence: row.get(0)?,
+        file: row.get(1)?,
+        digest: row.get(2)?,
+        host: row.get(3)?,
+        phase: row.get(4)?,
+        run: row.get(5)?,
+        plan: row.get(6)?,
+        outcome: row.get(7)?,
+        packages_digest: row.get(8)?,
+        started: row.get(9)?,
+        finished: row.get(10)?,
+    })
+}
