@@ -1,1 +1,87 @@
-fn main() {}
+//! What developers, CI and a first visitor run: `cargo xtask demo`, `cargo xtask test` and their parts.
+//!
+//! Logic that would otherwise be shell lives here. It never touches the tools' libraries: it runs the tools, as an
+//! operator would, and looks at what they leave.
+#![allow(clippy::print_stdout, clippy::print_stderr, reason = "a developer's tool: printing is what it does")]
+
+mod bench;
+mod changelog;
+mod check;
+mod demo;
+mod graph;
+mod journey;
+mod scratch;
+mod shell;
+mod stage;
+mod system;
+mod test;
+mod workspace;
+
+use std::path::PathBuf;
+
+use clap::{Parser, Subcommand};
+
+/// Tasks of the sealift workspace
+#[derive(Debug, Parser)]
+#[command(bin_name = "cargo xtask")]
+struct Args {
+    #[command(subcommand)]
+    task: Task,
+}
+
+#[derive(Debug, Subcommand)]
+enum Task {
+    /// Run the whole line once, from an upstream to patched hosts, and print the transcript
+    Demo(DemoArgs),
+    /// Run all that CI runs
+    Test,
+    /// Check formatting, lints and the dependency graph
+    Check,
+    /// Show which crate depends on which
+    Graph {
+        /// Fail if an edge is not allowed
+        #[arg(long)]
+        check: bool,
+    },
+    /// Write the unreleased part of CHANGELOG.md from changelog/unreleased
+    Changelog {
+        /// Only check the form of the fragments
+        #[arg(long)]
+        check: bool,
+        /// Close the unreleased part under this heading and remove the fragments
+        #[arg(long, value_name = "VERSION")]
+        release: Option<String>,
+    },
+    /// Measure against bare hashing, cp, aptly and debmirror on one corpus of real packages
+    Bench {
+        /// Where the corpus is kept between runs
+        #[arg(long, default_value = "/var/cache/sealift-bench")]
+        corpus: PathBuf,
+        /// How many packages
+        #[arg(long, default_value_t = 500)]
+        packages: usize,
+    },
+}
+
+/// How the demo is to run.
+#[derive(Debug, Clone, clap::Args)]
+struct DemoArgs {
+    /// Use the built-in miniature upstream: no root, no network
+    #[arg(long)]
+    builtin: bool,
+    /// New or empty directory for everything the demo makes [default: a scratch directory it names]
+    #[arg(long, value_name = "DIR")]
+    out: Option<PathBuf>,
+}
+
+fn main() -> anyhow::Result<std::process::ExitCode> {
+    let done = match Args::parse().task {
+        Task::Demo(args) => demo::run(&args).map(|_| true),
+        Task::Test => Ok(test::run()),
+        Task::Check => check::run().map(|()| true),
+        Task::Graph { check } => graph::run(check).map(|()| true),
+        Task::Changelog { check, release } => changelog::run(check, release.as_deref()).map(|()| true),
+        Task::Bench { corpus, packages } => bench::run(&corpus, packages).map(|()| true),
+    }?;
+    Ok(if done { std::process::ExitCode::SUCCESS } else { std::process::ExitCode::FAILURE })
+}

@@ -1,0 +1,75 @@
+//! Where the workspace is, and Cargo run in it.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Context as _, ensure};
+
+/// The tools, in the order in which a patch meets them.
+pub const TOOLS: [&str; 5] = ["sealift-keys", "sealift-mirror", "sealift-bundle", "sealift-import", "sealift-apply"];
+
+/// Returns the root of the workspace.
+pub fn root() -> PathBuf {
+    let here = Path::new(env!("CARGO_MANIFEST_DIR"));
+    here.parent().unwrap_or(here).to_owned()
+}
+
+/// Returns Cargo, to be run in the workspace.
+pub fn cargo() -> Command {
+    let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    command.current_dir(root());
+    command
+}
+
+/// Runs Cargo with `arguments` and the terminal's output.
+pub fn run_cargo(arguments: &[&str]) -> anyhow::Result<()> {
+    println!("$ cargo {}", arguments.join(" "));
+    let status = cargo().args(arguments).status().context("could not start cargo")?;
+    ensure!(status.success(), "cargo {} failed", arguments.join(" "));
+    Ok(())
+}
+
+/// Which optimisation the tools are built with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Profile {
+    /// Quick to build.
+    Debug,
+    /// What is measured.
+    Release,
+}
+
+/// Builds the five tools and the programs the demo needs, and returns the directory they lie in.
+pub fn build_tools(profile: Profile) -> anyhow::Result<PathBuf> {
+    let mut arguments = vec!["build", "--quiet"];
+    for tool in TOOLS {
+        arguments.extend(["--package", tool]);
+    }
+    arguments.extend(["--package", "sealift-tests", "--bins"]);
+    let folder = match profile {
+        Profile::Debug => "debug",
+        Profile::Release => {
+            arguments.push("--release");
+            "release"
+        }
+    };
+    run_cargo(&arguments)?;
+    Ok(target_dir()?.join(folder))
+}
+
+/// Returns the target directory, which a developer may have moved.
+pub fn target_dir() -> anyhow::Result<PathBuf> {
+    let metadata = cargo_metadata::MetadataCommand::new()
+        .manifest_path(root().join("Cargo.toml"))
+        .no_deps()
+        .exec()
+        .context("cargo metadata failed")?;
+    Ok(metadata.target_directory.into_std_path_buf())
+}
+
+/// Runs git in the workspace with the terminal's output.
+pub fn run_git(arguments: &[&str]) -> anyhow::Result<()> {
+    println!("$ git {}", arguments.join(" "));
+    let status = Command::new("git").arg("--no-pager").args(arguments).current_dir(root()).status();
+    ensure!(status.context("could not start git")?.success(), "git {} failed", arguments.join(" "));
+    Ok(())
+}
