@@ -1,0 +1,56 @@
+//! `bundle …`: build, seal, list and show bundles; pack and unpack media.
+
+use std::process::ExitCode;
+
+use clap::Subcommand;
+use sealift_term::{CommandError, Term};
+
+use super::Place;
+use crate::selection::Unresolved;
+
+mod answer;
+mod build;
+mod list;
+mod pack;
+mod seal;
+mod signing;
+
+#[derive(Debug, Subcommand)]
+pub(super) enum BundleVerb {
+    /// Plan the next bundle of a stream, build and sign it, and write it to a medium
+    Build(build::BuildArgs),
+    /// Finish a bundle whose signatures are there, and write it to a medium; writes a sealed one again
+    Seal(seal::SealArgs),
+    /// List the bundles
+    List(list::ListArgs),
+    /// Show one bundle
+    Show(list::ShowArgs),
+    /// Pack a medium into a single .sealift file
+    Pack(pack::PackArgs),
+    /// Unpack a .sealift file into a directory
+    Unpack(pack::PackArgs),
+}
+
+pub(super) fn run(verb: &BundleVerb, place: &Place, term: Term) -> Result<ExitCode, CommandError> {
+    match verb {
+        BundleVerb::Build(args) => build::run(args, place, term),
+        BundleVerb::Seal(args) => seal::run(args, place, term),
+        BundleVerb::List(args) => list::run(args, place, term),
+        BundleVerb::Show(args) => list::show(args, place, term),
+        BundleVerb::Pack(args) => pack::pack(args, term),
+        BundleVerb::Unpack(args) => pack::unpack(args, term),
+    }
+}
+
+/// Returns the lines about dependencies that no upstream offers.
+pub(super) fn unresolved(list: &[Unresolved]) -> String {
+    if list.is_empty() {
+        return String::new();
+    }
+    let mut text = format!("{} dependencies are not offered; the hosts are expected to have them:\n", list.len());
+    for entry in list {
+        text += &format!("  {} needs {}\n", entry.by, sealift_model::escape::printable(&entry.relation));
+    }
+    text
+}
+

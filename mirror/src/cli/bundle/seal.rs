@@ -1,0 +1,98 @@
+//! `bundle seal`, and what `bundle build` ends in: signatures counted, medium written, next command named.
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use clap::Args;
+use sealift_fs::Lock;
+use sealift_model::{Sequence, StreamId};
+use sealift_term::{CommandError, Term};
+
+use super::answer::BundleAnswer;
+use super::signing::{self, SigningArgs};
+use crate::build::{self, BuildError, Sealed, Signing};
+use crate::cli::{Place, failure};
+use crate::state::State;
+use crate::stream::Status;
+
+#[derive(Debug, Args)]
+pub(in crate::cli) struct SealArgs {
+    /// The stream
+    #[arg(long)]
+    stream: StreamId,
+    /// The bundle [default: the newest draft, else the newest sealed bundle]
+    #[arg(value_name = "SEQ")]
+    sequence: Option<Sequence>,
+    /// Write the bundle to SEALIFT in this directory, the top of the medium
+    #[arg(long, value_name = "DIR")]
+    to: Option<PathBuf>,
+    #[command(flatten)]
+    signing: SigningArgs,
+}
+
+pub(super) fn run(args: &SealArgs, place: &Place, term: Term) -> Result<ExitCode, CommandError> {
+    let (state, writer) = place.open_locked()?;
+    let (sequence, status) = chosen(&state, args).map_err(|e| failure::build(&e))?;
+    let bundle = (&args.stream, sequence);
+    // A sealed bundle needs no key to be written again.
+    if let (Status::Sealed, Some(to)) = (status, &args.to) {
+        return write(&state, &writer, bundle, to, term);
+    }
+    let signing = args.signing.open(&state)?;
+    let now = signing::moment(signing::created()?);
+    let sealed = build::seal(&state, &writer, bundle, &signing, now).map_err(|e| failure::build(&e))?;
+    finish(&state, &writer, bundle, (&sealed, &signing), args.to.as_deref(), term)
+}
+
+fn chosen(state: &State, args: &SealArgs) -> Result<(Sequence, Status), BuildError> {
+    let bundles = build::list(state, Some(&args.stream))?;
+    let found = match args.sequence {
+        Some(sequence) => bundles.iter().find(|b| b.record.sequence == sequence),
+        None => {
+            let newest = |status| bundles.iter().rev().find(move |b| b.status == status);
+            newest(Status::Draft).or_else(|| newest(Status::Sealed))
+        }
+    };
+    match (found, args.sequence) {
+        (Some(found), _) => Ok((found.record.sequence, found.status)),
+        (None, Some(sequence)) => {
+            Err(crate::stream::StreamError::Unknown { stream: args.stream.clone(), sequence }.into())
+        }
+        (None, None) => Err(BuildError::NoBundle(args.stream.clone())),
+    }
+}
+
+/// Answers for a bundle after its signatures were counted.
+pub(super) fn finish(
+    state: &State,
+    writer: &Lock,
+    bundle: (&StreamId, Sequence),
+    (sealed, signing): (&Sealed, &Signing),
+    to: Option<&Path>,
+    term: Term,
+) -> Result<ExitCode, CommandError> {
+    let answer = match (sealed, to) {
+        (Sealed::Complete, Some(to)) => return write(state, writer, bundle, to, term),
+        (Sealed::Complete, None) => BundleAnswer::sealed(state, bundle),
+        (Sealed::Waiting(waiting), to) => BundleAnswer::waiting(state, bundle, waiting, (&signing.dir, to)),
+    };
+    term.answer(&answer.map_err(|e| failure::build(&e))?, BundleAnswer::human);
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Writes a sealed bundle and answers with the command that verifies it.
+pub(super) fn write(
+    state: &State,
+    writer: &Lock,
+    bundle: (&StreamId, Sequence),
+    to: &Path,
+    term: Term,
+) -> Result<ExitCode, CommandError> {
+    let progress = term.progress();
+    let report = build::write_to(state, writer, bundle, to, progress.as_ref());
+    drop(progress);
+    let report = report.map_err(|e| failure::build(&e))?;
+    let answer = BundleAnswer::written(state, bundle, &report).map_err(|e| failure::build(&e))?;
+    term.answer(&answer, BundleAnswer::human);
+    Ok(ExitCode::SUCCESS)
+}

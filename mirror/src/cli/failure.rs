@@ -1,0 +1,133 @@
+//! Which exit code and which hint belong to which error of building, trust and receipts.
+
+use sealift_bundle::write::WriteError;
+use sealift_bundle::{SourceError, pack::PackError};
+use sealift_keys::{KeyFileError, MetadataError, PassphraseError};
+use sealift_term::{CommandError, Exit};
+use sealift_trust::{ExitClass, Purpose, Refusal};
+
+use super::error;
+use crate::build::BuildError;
+use crate::site::{SiteError, SiteRefusal};
+use crate::trust::TrustError;
+
+const fn exit(class: ExitClass) -> Exit {
+    match class {
+        ExitClass::Signature => Exit::RefusedSignature,
+        ExitClass::Order => Exit::RefusedOrder,
+    }
+}
+
+pub(super) fn build(fault: &BuildError) -> CommandError {
+    let failed = || CommandError::from_error(Exit::Failed, fault);
+    match fault {
+        BuildError::UnknownStream(_) => {
+            CommandError::from_error(Exit::Usage, fault).hint("streams are the [[stream]] sections of mirror.toml")
+        }
+        BuildError::NoSnapshot(upstream) => failed().hint(format!("run: sealift-mirror sync {upstream}")),
+        BuildError::NotFetched { .. } => failed().hint("fetch them: sealift-mirror sync"),
+        BuildError::NotStored(_) => failed().hint("fetch it again: sealift-mirror sync"),
+        BuildError::BaseNotSealed { stream, .. } | BuildError::NotSealed { stream, .. } => {
+            failed().hint(format!("see which are sealed: sealift-mirror bundle list --stream {stream}"))
+        }
+        BuildError::NoBundle(stream) | BuildError::Discarded { stream, .. } => {
+            failed().hint(format!("build one: sealift-mirror bundle build --stream {stream} --to DIR"))
+        }
+        BuildError::NotLater { .. } => {
+            failed().hint("set this machine's clock, or SOURCE_DATE_EPOCH, to a later time")
+        }
+        BuildError::Keys { role: Purpose::Evidence, .. } => {
+            failed().hint("put an evidence key that the root of trust names into the keys directory")
+        }
+        BuildError::Keys { .. } => failed().hint("snapshot and timestamp are signed on this machine; bring their keys here"),
+        BuildError::Refused(_) => CommandError::from_error(Exit::RefusedSignature, fault)
+            .hint("find out who changed the state directory; `bundle build` makes a new draft once the old one is gone"),
+        BuildError::Selection(inner) => error::selection(inner),
+        BuildError::State(inner) => error::state(inner),
+        BuildError::Fs(inner) => error::fs(inner),
+        BuildError::Trust(inner) => trust(inner),
+        BuildError::Site(inner) => site(inner),
+        BuildError::Metadata(MetadataError::Refused(refusal)) => refused(fault, refusal),
+        BuildError::Write { stream, sequence, source } => write(fault, source)
+            .hint(format!("then: sealift-mirror bundle seal --stream {stream} {sequence} --to DIR"))
+            .state("The bundle is sealed and kept in the mirror. The medium is as it was."),
+        _ => failed(),
+    }
+}
+
+fn refused(error: &(dyn std::error::Error + 'static), refusal: &Refusal) -> CommandError {
+    CommandError::from_error(exit(refusal.exit_class()), error)
+}
+
+fn write(error: &BuildError, source: &WriteError) -> CommandError {
+    let failure = CommandError::from_error(Exit::Failed, error);
+    match source {
+        WriteError::Space { .. } => failure.hint("use a larger medium"),
+        WriteError::Fs(error) if error.is_full() => failure.hint("use a larger medium"),
+        WriteError::Fs(error) if error.is_read_only() => failure.hint("the medium is mounted read-only"),
+        WriteError::Existing { .. } | WriteError::Taken(_) | WriteError::Unlisted(_) => {
+            failure.hint("use an empty medium")
+        }
+        WriteError::Blob { .. } | WriteError::Damaged { .. } => failure.hint("repair the store: sealift-mirror sync"),
+        _ => failure,
+    }
+}
+
+pub(super) fn trust(error: &TrustError) -> CommandError {
+    match error {
+        TrustError::NoRoot(_) => CommandError::from_error(Exit::Failed, error)
+            .hint("name the directory that `sealift-keys init` made: --keys DIR, or `keys` in mirror.toml"),
+        TrustError::OtherRoot { .. } | TrustError::Tampered { .. } => {
+            CommandError::from_error(Exit::RefusedSignature, error)
+        }
+        TrustError::Refused(refusal) | TrustError::Metadata(MetadataError::Refused(refusal)) => {
+            refused(error, refusal)
+        }
+        _ => CommandError::from_error(Exit::Failed, error),
+    }
+}
+
+pub(super) fn site(error: &SiteError) -> CommandError {
+    match error {
+        SiteError::Refused(SiteRefusal::UnknownSite(site)) => CommandError::from_error(Exit::RefusedSignature, error)
+            .hint(format!("add a [[site]] section with name = \"{site}\" and its receipt_key to mirror.toml")),
+        SiteError::Refused(SiteRefusal::Receipt(_) | SiteRefusal::OtherBundle { .. }) => {
+            CommandError::from_error(Exit::RefusedSignature, error)
+                .hint("ask the site for a new receipt, and compare the key in mirror.toml with the site's by voice")
+        }
+        SiteError::Refused(SiteRefusal::Older { .. }) => CommandError::from_error(Exit::RefusedOrder, error),
+        SiteError::Kept { .. } => CommandError::from_error(Exit::RefusedSignature, error)
+            .hint("if the site was given a new key, remove its old receipts and import a new one"),
+        _ => CommandError::from_error(Exit::Failed, error),
+    }
+}
+
+pub(super) fn key_file(error: &KeyFileError) -> CommandError {
+    let failure = CommandError::from_error(Exit::Failed, error);
+    match error {
+        KeyFileError::Fs(inner) if inner.is_not_found() => failure.hint(
+            "name the directory that `sealift-keys init` made (with keys/ in it): --keys DIR, or `keys` in mirror.toml",
+        ),
+        _ => failure,
+    }
+}
+
+pub(super) fn passphrase(error: &PassphraseError) -> CommandError {
+    let exit = match error {
+        PassphraseError::Empty | PassphraseError::ManyLines => Exit::Usage,
+        _ => Exit::Failed,
+    };
+    CommandError::from_error(exit, error)
+}
+
+pub(super) fn pack(error: &PackError) -> CommandError {
+    let exit = if error.is_refusal() { Exit::RefusedSignature } else { Exit::Failed };
+    let failure = CommandError::from_error(exit, error);
+    match error {
+        PackError::Exists(_) => failure.hint("name a file or directory that does not exist"),
+        PackError::Source(SourceError::Fs(inner)) if inner.is_not_found() => {
+            failure.hint("name the directory that holds SEALIFT, or a .sealift file")
+        }
+        _ => failure,
+    }
+}
