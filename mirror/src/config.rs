@@ -95,6 +95,7 @@ pub struct UpstreamConfig {
 /// One stream: what crosses the gap under one series of sequence numbers.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
+#[expect(clippy::struct_excessive_bools, reason = "they are the switches of the file, one key each")]
 pub struct StreamConfig {
     /// Its name.
     pub name: StreamId,

@@ -103,7 +103,7 @@ pub enum SyncError {
     Upstreams(Vec<UpstreamFailure>),
     /// The selection failed.
     #[error("cannot select packages")]
-    Selection(#[from] SelectionError),
+    Selection(#[source] Box<SelectionError>),
     /// Not enough room for what is to be fetched.
     #[error("{} bytes are to be fetched, {} are free in {}", .need, .free, .dir.display())]
     NoSpace {
@@ -130,6 +130,13 @@ pub enum SyncError {
     /// The disk.
     #[error(transparent)]
     Fs(#[from] PathError),
+}
+
+// Boxed: its explanation of a conflict is far larger than any other error here.
+impl From<SelectionError> for SyncError {
+    fn from(error: SelectionError) -> Self {
+        Self::Selection(Box::new(error))
+    }
 }
 
 fn upstreams_failed(failures: &[UpstreamFailure]) -> String {

@@ -86,8 +86,9 @@ fn upstream(error: &UpstreamError) -> (Exit, Option<&'static str>) {
             Exit::RefusedOrder,
             Some("check this machine's clock, then whether the upstream or a proxy sends old files"),
         ),
-        UpstreamError::Fetch(error) => (Exit::Failed, fetch(error)),
-        UpstreamError::Download(DownloadError::Fetch(error)) => (Exit::Failed, fetch(error)),
+        UpstreamError::Fetch(error) | UpstreamError::Download(DownloadError::Fetch(error)) => {
+            (Exit::Failed, fetch(error))
+        }
         UpstreamError::NoComponent { .. } | UpstreamError::NoIndex { .. } => {
             (Exit::Usage, Some("correct `components` and `architectures` of the upstream in mirror.toml"))
         }

@@ -31,11 +31,16 @@ pub(super) struct SyncArgs {
     /// Files fetched at a time
     #[arg(long, value_name = "N", default_value_t = 4, value_parser = clap::value_parser!(u8).range(1..=64))]
     jobs: u8,
+    /// How often a file is asked for again when a connection fails or a server is busy
+    #[arg(long, value_name = "N", default_value_t = 3)]
+    retries: u8,
 }
 
 pub(super) fn run(args: &SyncArgs, place: &Place, term: Term) -> Result<ExitCode, CommandError> {
     let (state, writer) = place.open_locked()?;
-    let options = FetchOptions { jobs: usize::from(args.jobs), limit_rate: args.limit_rate, ..FetchOptions::default() };
+    let retries = u32::from(args.retries);
+    let options =
+        FetchOptions { jobs: usize::from(args.jobs), limit_rate: args.limit_rate, retries, ..FetchOptions::default() };
     let request = SyncRequest { names: args.names.clone(), metadata_only: args.metadata_only, check: args.check };
     let progress = term.progress();
     let fetcher = Fetcher::new(options);

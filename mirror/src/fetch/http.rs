@@ -102,9 +102,9 @@ fn failed(uri: String, error: reqwest::Error) -> FetchError {
 /// Takes the address out of an error of a transfer.
 pub(super) fn bare(error: io::Error) -> io::Error {
     let kind = error.kind();
-    match error.into_inner().map(|inner| inner.downcast::<reqwest::Error>()) {
-        Some(Ok(inner)) => io::Error::new(kind, inner.without_url()),
-        Some(Err(other)) => io::Error::new(kind, other),
-        None => io::Error::from(kind),
+    let Some(inner) = error.into_inner() else { return io::Error::from(kind) };
+    match inner.downcast::<reqwest::Error>() {
+        Ok(error) => io::Error::new(kind, error.without_url()),
+        Err(other) => io::Error::new(kind, other),
     }
 }

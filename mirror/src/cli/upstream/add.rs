@@ -6,6 +6,7 @@ use std::process::ExitCode;
 use clap::Args;
 use sealift_fs::Mode;
 use sealift_model::UpstreamId;
+use sealift_pkg::openpgp::Fingerprint;
 use sealift_term::{CommandError, Exit, Term};
 use serde::Serialize;
 
@@ -82,7 +83,7 @@ pub(super) fn run(args: AddArgs, place: &Place, term: Term) -> Result<ExitCode, 
             Some((_, text)) => add::fingerprints_of(text.as_bytes(), &upstream.signed_by),
             None => add::fingerprints(&state.resolve(&upstream.signed_by)),
         };
-        answer.added.push(described(upstream, fingerprints.map_err(|e| error::add(&e))?));
+        answer.added.push(described(upstream, &fingerprints.map_err(|e| error::add(&e))?));
     }
     answer.skipped.extend(proposal.skipped.into_iter().map(|(place, reason)| SkippedSource { place, reason }));
     if !dry_run && !proposal.upstreams.is_empty() {
@@ -127,7 +128,7 @@ fn from_apt(args: &AddArgs, state: &State) -> Result<Proposal, CommandError> {
     apt::propose(&query).map_err(|e| error::apt(&e))
 }
 
-fn described(upstream: &UpstreamConfig, fingerprints: Vec<sealift_pkg::openpgp::Fingerprint>) -> AddedUpstream {
+fn described(upstream: &UpstreamConfig, fingerprints: &[Fingerprint]) -> AddedUpstream {
     AddedUpstream {
         name: upstream.name.clone(),
         uri: upstream.uri.to_string(),
