@@ -43,7 +43,7 @@ pub enum AptError {
     #[error("cannot prepare {DIR} on the host: {0}")]
     Prepare(String),
     /// The repository is refused or not there, in apt's words.
-    #[error("apt does not accept the repository: {}", words(.0))]
+    #[error("apt refuses the repository: {}", words(.0))]
     Repository(Vec<String>),
     /// apt sees no way, in its words.
     #[error("apt finds no solution: {}", words(.0))]

@@ -57,10 +57,12 @@ pub enum PlannerError {
     #[error("the keyring the hosts are to trust cannot be read")]
     Keyring(#[source] PathError),
     /// apt on a host does not accept the repository.
-    #[error("on host `{host}`")]
+    #[error("host `{host}` does not accept the repository {uri}")]
     Repository {
         /// The host.
         host: String,
+        /// The repository, as the inventory has it.
+        uri: String,
         /// apt's words.
         #[source]
         source: AptError,
@@ -133,7 +135,8 @@ pub fn make(
         match plan_host(host.as_ref(), repository, &keyring, &request, &mut plan) {
             Ok(()) => progress.done(&format!("{}: {}", config.name, summary(&plan))),
             Err(HostProblem::Apt(source @ AptError::Repository(_))) => {
-                return Err(PlannerError::Repository { host: config.name.to_string(), source });
+                let (host, uri) = (config.name.to_string(), repository.uri.clone());
+                return Err(PlannerError::Repository { host, uri, source });
             }
             Err(problem) => {
                 plan.changes.clear();

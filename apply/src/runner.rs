@@ -216,6 +216,12 @@ impl Turn<'_> {
             }
         };
         let number = self.append(Phase::Before, started, Some(before.clone()), None, Vec::new())?;
+        let changes = &self.host_plan.changes;
+        if !changes.is_empty() && verdict::not_as_planned(changes, &before).is_empty() {
+            // So that a plan can be run again for the hosts that were missing the first time.
+            let verdict = (Outcome::Unchanged, Some("already as planned".to_owned()));
+            return self.ended(started, Some(number), verdict, Some(before), Work::default());
+        }
         let work = self.work(host.as_ref(), &before);
         let (verdict, after) = self.judge(host.as_ref(), &before, &work);
         self.ended(started, Some(number), verdict, after, work)

@@ -120,6 +120,18 @@ fn a_failing_postinst_is_named_and_the_next_host_has_its_turn() {
 }
 
 #[test]
+fn a_plan_run_again_changes_nothing() {
+    let host = FakeHost::new(&[("a", "1")], &[("a", "2")]);
+    let site = Site::new(&[("web1", host.clone())]);
+    let plan = site.plan(&[]).unwrap();
+    assert_eq!(site.only(&plan).outcome, Outcome::Changed);
+    host.0.borrow_mut().said.clear();
+    let again = site.only(&plan);
+    assert_eq!((again.outcome, again.reason.as_deref()), (Outcome::Unchanged, Some("already as planned")));
+    assert!(!host.ran("apt-get"));
+}
+
+#[test]
 fn an_exit_code_of_zero_does_not_make_a_success() {
     let host = FakeHost::new(&[("a", "1")], &[("a", "2")]);
     let site = Site::new(&[("web1", host.clone())]);
