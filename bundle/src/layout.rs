@@ -132,9 +132,12 @@ pub(crate) fn checked(path: &str) -> RelPath {
     RelPath::new(path).expect("paths of the layout are made of checked names")
 }
 
-/// Tells whether a file name in `evidence/` is one of the layout.
+/// Tells whether a file name in `evidence/` is one of the layout: at most 100 bytes, as ustar has room for.
 pub fn is_evidence(name: &str) -> bool {
-    name.len() > ".dsse.json".len() && name.ends_with(".dsse.json") && !name.contains('/') && RelPath::new(name).is_ok()
+    (".dsse.json".len() + 1..=100).contains(&name.len())
+        && name.ends_with(".dsse.json")
+        && !name.contains('/')
+        && RelPath::new(name).is_ok()
 }
 
 /// Upper-case digits would be a second name for one blob.

@@ -3,7 +3,7 @@
 //! This module knows the document and the rules it must keep within itself. Whether it is signed is
 //! `sealift-trust`'s question; whether the blobs are what it lists is [`crate::verify`]'s.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use sealift_model::json::{self, JsonError};
 use sealift_model::{Digest, RelPath, Sequence, StreamId, Timestamp, UpstreamId};
@@ -288,7 +288,10 @@ impl Manifest {
         let earlier = |other: Option<BundleRef>| other.is_none_or(|b| b.sequence < self.sequence);
         rule(earlier(self.base) && earlier(self.previous), || "base and previous must have lower sequences".into())?;
         rule(self.not_after > self.created, || "not_after must be later than created".into())?;
-        rule(self.withdrawn.is_sorted_by(|a, b| a < b), || "withdrawn must be sorted and unique".into())
+        rule(self.withdrawn.is_sorted_by(|a, b| a < b), || "withdrawn must be sorted and unique".into())?;
+        rule(self.files.len() <= MAX_FILES, || format!("more than {MAX_FILES} files"))?;
+        // Before any entry is looked up by its path.
+        rule(self.files.is_sorted_by(|a, b| a.path < b.path), || "files must be sorted and unique by path".into())
     }
 
     fn validate_upstreams(&self) -> Result<(), ManifestError> {
@@ -301,6 +304,8 @@ impl Manifest {
                 sorted(&upstream.architectures) && sorted(&upstream.components) && sorted(&upstream.signers);
             rule(lists_sorted, || format!("the lists of upstream {name} must be sorted and unique"))?;
             rule(!upstream.signers.is_empty(), || format!("upstream {name} names no signer"))?;
+            let fingerprints = upstream.signers.iter().all(|text| is_fingerprint(text));
+            rule(fingerprints, || format!("a signer of upstream {name} is no OpenPGP fingerprint"))?;
             let detached = upstream.release.form == ReleaseForm::Detached;
             rule(detached == upstream.release.signature_path.is_some(), || {
                 format!("upstream {name}: signature_path goes with the detached form")
@@ -320,39 +325,49 @@ impl Manifest {
     }
 
     fn validate_files(&self) -> Result<(), ManifestError> {
-        rule(self.files.len() <= MAX_FILES, || format!("more than {MAX_FILES} files"))?;
-        rule(self.files.is_sorted_by(|a, b| a.path < b.path), || "files must be sorted and unique by path".into())?;
         let names: BTreeSet<_> = self.upstreams.iter().map(|u| &u.name).collect();
-        let mut folded = std::collections::HashSet::with_capacity(self.files.len());
+        let mut folded = HashSet::with_capacity(self.files.len());
         let mut stored_as: HashMap<Digest, &FileEntry> = HashMap::with_capacity(self.files.len());
+        let mut blob_sizes: HashMap<Digest, u64> = HashMap::new();
         for entry in &self.files {
             let path = &entry.path;
             rule(folded.insert(path.folded()), || format!("{path} differs from another path only in case"))?;
             rule(names.contains(&entry.upstream), || format!("{path} names an upstream that is not listed"))?;
-            rule(path.segments().next() == Some(entry.upstream.as_str()), || {
-                format!("{path} does not begin with its upstream's name")
-            })?;
-            rule(entry.deb.is_some() == (entry.role == FileRole::Package), || {
-                format!("{path}: packages, and only packages, have a deb field")
-            })?;
-            let carried = self.kind == BundleKind::Incremental || entry.stored.is_some();
-            rule(carried, || format!("{path} is not carried, but the bundle is complete"))?;
+            self.validate_entry(entry)?;
             let same = stored_as.entry(entry.sha256).or_insert(entry);
             rule(same.size == entry.size && same.stored == entry.stored, || {
                 format!("{path} has the content of {} but another size or blob", same.path)
             })?;
-            validate_stored(entry)?;
+            if let Some(stored) = entry.stored {
+                let size = *blob_sizes.entry(stored.sha256).or_insert(stored.size);
+                rule(size == stored.size, || format!("{path} names a blob of another entry, with another size"))?;
+            }
         }
         Ok(())
     }
+
+    fn validate_entry(&self, entry: &FileEntry) -> Result<(), ManifestError> {
+        let path = &entry.path;
+        rule(path.segments().next() == Some(entry.upstream.as_str()), || {
+            format!("{path} does not begin with its upstream's name")
+        })?;
+        rule(entry.deb.is_some() == (entry.role == FileRole::Package), || {
+            format!("{path}: packages, and only packages, have a deb field")
+        })?;
+        let Some(stored) = entry.stored else {
+            let may_lack = self.kind == BundleKind::Incremental;
+            return rule(may_lack, || format!("{path} is not carried, but the bundle is complete"));
+        };
+        let identical = stored.sha256 == entry.sha256 && stored.size == entry.size;
+        rule(stored.encoding != Encoding::Identity || identical, || {
+            format!("{path} is stored as it is, but with another digest or size")
+        })
+    }
 }
 
-fn validate_stored(entry: &FileEntry) -> Result<(), ManifestError> {
-    let Some(stored) = entry.stored else { return Ok(()) };
-    let identical = stored.sha256 == entry.sha256 && stored.size == entry.size;
-    rule(stored.encoding != Encoding::Identity || identical, || {
-        format!("{} is stored as it is, but with another digest or size", entry.path)
-    })
+/// 40 digits for version 4 keys, 64 for version 6, upper case as gpg prints them.
+fn is_fingerprint(text: &str) -> bool {
+    matches!(text.len(), 40 | 64) && text.bytes().all(|b| b.is_ascii_digit() || (b'A'..=b'F').contains(&b))
 }
 
 fn rule(holds: bool, otherwise: impl FnOnce() -> String) -> Result<(), ManifestError> {

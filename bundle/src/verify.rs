@@ -13,13 +13,14 @@ use std::io::{self, Read};
 
 use sealift_model::escape::printable;
 use sealift_model::{Digest, Progress, Sequence, StreamId, Timestamp};
-use sealift_trust::{Previous, TrustedSet};
+use sealift_trust::metadata::Body;
+use sealift_trust::{Previous, Signed, Snapshot, Targets, TrustedSet};
 use serde::Serialize;
 
 use crate::blob::decode;
 use crate::chain::{Content, UpstreamReport, verify_upstreams};
 use crate::evidence::EvidenceReport;
-use crate::layout::{self, Survey, blob_path};
+use crate::layout::{self, MetadataName, Survey, blob_path};
 use crate::manifest::{BundleKind, FileEntry, Stored, Totals};
 use crate::source::Source;
 use crate::tagged::tagged;
@@ -117,6 +118,7 @@ pub fn verify(
 ) -> Result<VerifyReport, VerifyError> {
     let survey = layout::survey(source)?;
     let trusted = verify_metadata(source, options.root, Previous::default(), options.now)?;
+    check_leftovers(source, &survey, &trusted)?;
     let bundles = read_bundles(source, &survey, &trusted)?;
     check_bases(&bundles)?;
     let jobs = blobs::jobs(&bundles, &survey)?;
@@ -134,6 +136,27 @@ pub fn verify(
         blobs,
         bytes,
     })
+}
+
+/// Checks that snapshot and targets files which nothing leads to are signed all the same (format/medium §1).
+fn check_leftovers(source: &dyn Source, survey: &Survey, trusted: &TrustedSet) -> Result<(), VerifyError> {
+    let current = [
+        trusted.snapshot().map(|s| format!("{}.snapshot.json", s.version())),
+        trusted.targets().map(|t| format!("{}.targets.json", t.version())),
+    ];
+    for name in survey.metadata.iter().filter(|name| !current.iter().flatten().any(|c| c == name.as_str())) {
+        if name.as_str().ends_with(".snapshot.json") {
+            check_signed::<Snapshot>(source, name, trusted)?;
+        } else if name.as_str().ends_with(".targets.json") {
+            check_signed::<Targets>(source, name, trusted)?;
+        }
+    }
+    Ok(())
+}
+
+fn check_signed<T: Body>(source: &dyn Source, name: &MetadataName, trusted: &TrustedSet) -> Result<(), VerifyError> {
+    let bytes = source.read(&layout::metadata_path(name.as_str()), T::LIMIT as u64)?;
+    Ok(Signed::<T>::parse(&bytes)?.check_threshold(trusted.root())?)
 }
 
 fn read_bundles(source: &dyn Source, survey: &Survey, trusted: &TrustedSet) -> Result<Vec<Documents>, VerifyError> {
@@ -190,14 +213,14 @@ impl Content for MediumContent<'_> {
 
 fn trust_report(trusted: &TrustedSet, root: &[u8]) -> TrustReport {
     let others = [
-        trusted.timestamp().map(sealift_trust::Signed::expires),
-        trusted.snapshot().map(sealift_trust::Signed::expires),
-        trusted.targets().map(sealift_trust::Signed::expires),
+        trusted.timestamp().map(Signed::expires),
+        trusted.snapshot().map(Signed::expires),
+        trusted.targets().map(Signed::expires),
     ];
     TrustReport {
         pinned_root: Digest::of(root),
         root_version: trusted.root().version(),
-        targets_version: trusted.targets().map_or(0, sealift_trust::Signed::version),
+        targets_version: trusted.targets().map_or(0, Signed::version),
         expires: others.into_iter().flatten().fold(trusted.root().expires(), Ord::min),
     }
 }

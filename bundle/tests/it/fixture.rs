@@ -28,6 +28,11 @@ pub fn created() -> Timestamp {
     "2026-11-22T16:00:00Z".parse().unwrap()
 }
 
+/// When their metadata expires: late, because the tool is run against the real clock.
+pub fn expires() -> Timestamp {
+    created().plus_days(36_500)
+}
+
 pub fn rel(path: &str) -> RelPath {
     RelPath::new(path).unwrap()
 }
@@ -65,7 +70,7 @@ impl Fixture {
         let role = |role: Role| (role, RoleDraft { keys: vec![keys[&role.into()].public().clone()], threshold: 1 });
         let draft = RootDraft {
             version: 1,
-            expires: created().plus_days(365),
+            expires: expires(),
             roles: Role::ALL.into_iter().map(role).collect(),
             evidence: vec![keys[&Purpose::Evidence].public().clone()],
         };
@@ -94,7 +99,7 @@ impl Fixture {
             base: base.map(of),
             created: created(),
             kind: if base.is_some() { BundleKind::Incremental } else { BundleKind::Complete },
-            not_after: created().plus_days(90),
+            not_after: created().plus_days(36_400),
             previous: base.map(of),
             schema: SCHEMA.to_owned(),
             sequence: seq(sequence),
@@ -104,6 +109,11 @@ impl Fixture {
             upstreams: vec![self.upstream_entry()],
             withdrawn: Vec::new(),
         }
+    }
+
+    /// The upstream's armored public key.
+    pub fn keyring(&self) -> Vec<u8> {
+        self.upstream.public_armored().unwrap()
     }
 
     fn upstream_entry(&self) -> UpstreamEntry {
@@ -135,10 +145,10 @@ impl Fixture {
             let path = format!("pool/main/{name}/{name}_{}_amd64.deb", version.replace(':', "%3a"));
             let sha256 = Digest::of(content);
             let size = content.len();
-            index += &format!(
+            index.extend([format!(
                 "Package: {name}\nVersion: {version}\nArchitecture: amd64\nFilename: {path}\nSize: {size}\nSHA256: \
                  {sha256}\n\n"
-            );
+            )]);
             let mut entry = self.identity(&path, FileRole::Package, content);
             let (package, version) = ((*name).to_owned(), (*version).to_owned());
             entry.deb = Some(DebEntry { architecture: "amd64".to_owned(), package, version });
@@ -147,7 +157,7 @@ impl Fixture {
         files.push(self.zstd("dists/bookworm/main/binary-amd64/Packages", FileRole::Index, index.as_bytes()));
         let release = self.release(index.as_bytes());
         files.push(self.identity("dists/bookworm/InRelease", FileRole::Release, &release));
-        files.push(self.identity("keyring.pgp", FileRole::Keyring, &self.upstream.public_armored().unwrap()));
+        files.push(self.identity("keyring.pgp", FileRole::Keyring, &self.keyring()));
         files.sort_by(|a, b| a.path.cmp(&b.path));
         files
     }
@@ -206,7 +216,7 @@ impl Fixture {
 
     /// Trust metadata that lists these manifests under these names.
     pub fn metadata_of(&self, version: u64, named: &[(&str, &Manifest)]) -> MetadataFiles {
-        let expires = created().plus_days(30);
+        let expires = expires();
         let target = |(name, manifest): &(&str, &Manifest)| {
             let bytes = manifest.to_bytes().unwrap();
             let info = TargetInfo { length: bytes.len() as u64, sha256: Digest::of(&bytes), custom: None };

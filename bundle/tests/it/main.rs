@@ -6,4 +6,5 @@ mod container;
 mod diff;
 mod fixture;
 mod media;
+mod vectors;
 mod verify;

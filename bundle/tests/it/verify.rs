@@ -7,7 +7,7 @@ use sealift_bundle::VerifyError;
 use sealift_model::Digest;
 use sealift_trust::ExitClass;
 
-use crate::fixture::{FIRST, Fixture, SECOND, created, flip, put, tree, verify_with};
+use crate::fixture::{FIRST, Fixture, SECOND, created, expires, flip, put, tree, verify_with};
 
 #[test]
 fn a_whole_medium_is_good_down_to_each_package() {
@@ -63,7 +63,7 @@ fn refuses_another_root_and_says_which_threshold() {
 fn refuses_after_expiry_of_metadata_and_of_the_bundle() {
     let f = Fixture::new();
     let medium = f.medium("m");
-    let late = verify_with(&medium, &f.root, created().plus_days(31)).unwrap_err();
+    let late = verify_with(&medium, &f.root, expires()).unwrap_err();
     assert_eq!((late.code(), late.exit_class()), (Some("expired"), Some(ExitClass::Order)));
     let mut manifest = f.manifest(1, &FIRST, None);
     manifest.not_after = created().plus_days(1);
@@ -243,4 +243,17 @@ fn refuses_a_base_that_is_another_or_lacks_a_file() {
     f.write(&dir, &first, &metadata);
     f.write(&dir, &second, &metadata);
     assert_eq!(f.refusal(&dir), "base");
+}
+
+#[test]
+fn refuses_unsigned_leftovers_of_metadata() {
+    let f = Fixture::new();
+    let medium = f.medium("m").join("SEALIFT/trust/metadata");
+    let other = f.metadata(7, &[]);
+    put(&medium.join("7.snapshot.json"), &other.snapshot.1);
+    f.verify(&f.path("m")).unwrap();
+    put(&medium.join("7.targets.json"), &Fixture::with_seed(2).metadata(7, &[]).targets.1);
+    assert_eq!(f.refusal(&f.path("m")), "threshold");
+    put(&medium.join("7.targets.json"), b"{}");
+    assert_eq!(f.refusal(&f.path("m")), "metadata-malformed");
 }
