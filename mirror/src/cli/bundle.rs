@@ -1,8 +1,10 @@
 //! `bundle …`: build, seal, list and show bundles; pack and unpack media.
 
+use std::fmt::Write as _;
 use std::process::ExitCode;
 
 use clap::Subcommand;
+use sealift_model::escape::printable;
 use sealift_term::{CommandError, Term};
 
 use super::Place;
@@ -47,10 +49,18 @@ pub(super) fn unresolved(list: &[Unresolved]) -> String {
     if list.is_empty() {
         return String::new();
     }
-    let mut text = format!("{} dependencies are not offered; the hosts are expected to have them:\n", list.len());
+    let mut text = format!("Not offered; the hosts are expected to have {}:\n", counted(list.len(), "dependency"));
     for entry in list {
-        text += &format!("  {} needs {}\n", entry.by, sealift_model::escape::printable(&entry.relation));
+        let _ = writeln!(text, "  {} needs {}", entry.by, printable(&entry.relation));
     }
     text
 }
 
+/// Returns a number with its noun.
+pub(super) fn counted(count: usize, noun: &str) -> String {
+    match (count, noun.strip_suffix('y')) {
+        (1, _) => format!("1 {noun}"),
+        (_, Some(stem)) => format!("{count} {stem}ies"),
+        (_, None) => format!("{count} {noun}s"),
+    }
+}

@@ -33,15 +33,16 @@ pub(super) fn build(fault: &BuildError) -> CommandError {
         BuildError::NoBundle(stream) | BuildError::Discarded { stream, .. } => {
             failed().hint(format!("build one: sealift-mirror bundle build --stream {stream} --to DIR"))
         }
-        BuildError::NotLater { .. } => {
-            failed().hint("set this machine's clock, or SOURCE_DATE_EPOCH, to a later time")
-        }
+        BuildError::NotLater { .. } => failed().hint("set this machine's clock, or SOURCE_DATE_EPOCH, to a later time"),
         BuildError::Keys { role: Purpose::Evidence, .. } => {
             failed().hint("put an evidence key that the root of trust names into the keys directory")
         }
-        BuildError::Keys { .. } => failed().hint("snapshot and timestamp are signed on this machine; bring their keys here"),
-        BuildError::Refused(_) => CommandError::from_error(Exit::RefusedSignature, fault)
-            .hint("find out who changed the state directory; `bundle build` makes a new draft once the old one is gone"),
+        BuildError::Keys { .. } => {
+            failed().hint("snapshot and timestamp are signed on this machine; bring their keys here")
+        }
+        BuildError::Refused(_) => CommandError::from_error(Exit::RefusedSignature, fault).hint(
+            "find out who changed the state directory; `bundle build` makes a new draft once the old one is gone",
+        ),
         BuildError::Selection(inner) => error::selection(inner),
         BuildError::State(inner) => error::state(inner),
         BuildError::Fs(inner) => error::fs(inner),
@@ -80,9 +81,7 @@ pub(super) fn trust(error: &TrustError) -> CommandError {
         TrustError::OtherRoot { .. } | TrustError::Tampered { .. } => {
             CommandError::from_error(Exit::RefusedSignature, error)
         }
-        TrustError::Refused(refusal) | TrustError::Metadata(MetadataError::Refused(refusal)) => {
-            refused(error, refusal)
-        }
+        TrustError::Refused(refusal) | TrustError::Metadata(MetadataError::Refused(refusal)) => refused(error, refusal),
         _ => CommandError::from_error(Exit::Failed, error),
     }
 }

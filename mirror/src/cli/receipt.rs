@@ -96,9 +96,9 @@ fn show(args: &ShowArgs, state: &State, term: Term) -> Result<ExitCode, CommandE
             None => ReceiptAnswer { site: site.name.clone(), issued: None, ledger_head: None, holds: Vec::new() },
         });
     }
-    term.answer(&answers, |answers| match answers.is_empty() {
-        true => "mirror.toml has no [[site]] section.".to_owned(),
-        false => answers.iter().map(|a| format!("Site {}\n{}", a.site, a.human())).collect::<Vec<_>>().join("\n"),
+    term.answer(&answers, |answers| {
+        let texts: Vec<_> = answers.iter().map(|a| format!("Site {}\n{}", a.site, a.human())).collect();
+        if texts.is_empty() { "mirror.toml has no [[site]] section.".to_owned() } else { texts.join("\n") }
     });
     Ok(ExitCode::SUCCESS)
 }

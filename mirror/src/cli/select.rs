@@ -1,6 +1,7 @@
 //! `select plan`: what the streams would hold and why, before a package is fetched.
 
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 use std::process::ExitCode;
 
 use clap::{Args, Subcommand};
@@ -144,18 +145,18 @@ impl StreamAnswer {
             table.row(cells);
         }
         let totals = &self.totals;
-        let mut text = format!("Stream {}\n{table}", self.stream);
-        text += &format!("{} packages, {}; ", totals.packages, bytes(totals.bytes));
-        text += &match totals.fetch_packages {
-            0 => "all in the store.\n".to_owned(),
-            count => format!("{count} to fetch ({}).\n", bytes(totals.fetch_bytes)),
+        let rest = match totals.fetch_packages {
+            0 => "all in the store".to_owned(),
+            count => format!("{count} to fetch ({})", bytes(totals.fetch_bytes)),
         };
+        let all = super::bundle::counted(totals.packages, "package");
+        let mut text = format!("Stream {}\n{table}{all}, {}; {rest}.\n", self.stream, bytes(totals.bytes));
         text += &super::bundle::unresolved(&self.unresolved);
         for rule in &self.unmatched {
-            text += &format!("Rule {rule} matches nothing.\n");
+            let _ = writeln!(text, "Rule {rule} matches nothing.");
         }
         for package in &self.conflicting {
-            text += &format!("Upstreams differ in the bytes of {package}; the first upstream's are selected.\n");
+            let _ = writeln!(text, "Upstreams differ in the bytes of {package}; the first upstream's are selected.");
         }
         text
     }

@@ -8,6 +8,8 @@ use sealift_model::{Digest, Sequence, StreamId};
 use sealift_term::{Table, bytes};
 use serde::Serialize;
 
+use super::counted;
+
 use crate::build::{Action, BuildError, BuildPlan, Changes, PackageChange, Waiting};
 use crate::selection::Unresolved;
 use crate::state::State;
@@ -72,15 +74,17 @@ impl<'p> PlanAnswer<'p> {
         {
             text += &section(name, list);
         }
-        let _ = writeln!(text, "Unchanged: {} packages.", self.changes.unchanged);
+        let _ = writeln!(text, "Unchanged: {}.", counted(self.changes.unchanged, "package"));
         let (carried, whole) = (bytes(self.carried_bytes), bytes(self.content_bytes));
-        let _ = writeln!(text, "To carry: {carried} in {} blobs, of {whole} in all.", self.carried_blobs);
+        let blobs = counted(usize::try_from(self.carried_blobs).unwrap_or(usize::MAX), "blob");
+        let _ = writeln!(text, "To carry: {carried} in {blobs}, of {whole} in all.");
         text += &super::unresolved(self.unresolved);
         for rule in self.unmatched {
             let _ = writeln!(text, "Rule {rule} matches nothing.");
         }
         for site in &self.sites_left_out {
-            let _ = writeln!(text, "Site {site} acknowledged no bundle of this stream: it needs a complete one (--full).");
+            let _ =
+                writeln!(text, "Site {site} acknowledged no bundle of this stream: it needs a complete one (--full).");
         }
         for sequence in &self.discards {
             let _ = writeln!(text, "The draft of bundle {sequence} has other content and is discarded.");
@@ -97,9 +101,9 @@ impl<'p> PlanAnswer<'p> {
         if self.action == "resume" {
             text += "A draft with this content is there already; it is finished.\n";
         }
-        text += &match self.compared_with {
-            Some(sequence) => format!("Compared with bundle {sequence}:\n"),
-            None => "This is the stream's first bundle.\n".to_owned(),
+        let _ = match self.compared_with {
+            Some(sequence) => writeln!(text, "Compared with bundle {sequence}:"),
+            None => writeln!(text, "This is the stream's first bundle."),
         };
         text
     }
@@ -119,7 +123,7 @@ fn section(name: &str, list: &[PackageChange]) -> String {
         let why = change.why.clone().unwrap_or_default();
         table.row([String::new(), change.package.clone(), change.architecture.clone(), version, size, why]);
     }
-    format!("{name}: {} packages.\n{table}", list.len())
+    format!("{name}: {}.\n{table}", counted(list.len(), "package"))
 }
 
 /// How a bundle stands now.
@@ -199,8 +203,7 @@ impl BundleAnswer {
         let file = waiting.file.display().to_string();
         let root = keys.join("root.json").display().to_string();
         let to = to.map_or_else(|| "DIR".to_owned(), |to| to.display().to_string());
-        let next =
-            vec![format!("sealift-keys sign {file} --key KEYFILE --root {root}"), answer.seal_command(&to)];
+        let next = vec![format!("sealift-keys sign {file} --key KEYFILE --root {root}"), answer.seal_command(&to)];
         let awaiting = Awaiting {
             file,
             have: waiting.have,

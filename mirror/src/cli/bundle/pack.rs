@@ -39,10 +39,7 @@ fn answer(done: &str, report: Result<PackReport, PackError>, term: Term) -> Resu
     let PackReport { path, files, bytes: size } = report.map_err(|e| failure::pack(&e))?;
     term.answer(&Answer { path, files, bytes: size }, |answer| {
         let path = answer.path.display();
-        format!(
-            "{done} {files} files, {}: {path}\nNext: sealift-bundle verify {path} --root ROOT.json",
-            bytes(size)
-        )
+        format!("{done} {files} files, {}: {path}\nNext: sealift-bundle verify {path} --root ROOT.json", bytes(size))
     });
     Ok(ExitCode::SUCCESS)
 }

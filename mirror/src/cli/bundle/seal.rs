@@ -46,13 +46,11 @@ pub(super) fn run(args: &SealArgs, place: &Place, term: Term) -> Result<ExitCode
 
 fn chosen(state: &State, args: &SealArgs) -> Result<(Sequence, Status), BuildError> {
     let bundles = build::list(state, Some(&args.stream))?;
-    let found = match args.sequence {
-        Some(sequence) => bundles.iter().find(|b| b.record.sequence == sequence),
-        None => {
-            let newest = |status| bundles.iter().rev().find(move |b| b.status == status);
-            newest(Status::Draft).or_else(|| newest(Status::Sealed))
-        }
-    };
+    let newest = |status| bundles.iter().rev().find(move |b| b.status == status);
+    let found = args.sequence.map_or_else(
+        || newest(Status::Draft).or_else(|| newest(Status::Sealed)),
+        |sequence| bundles.iter().find(|b| b.record.sequence == sequence),
+    );
     match (found, args.sequence) {
         (Some(found), _) => Ok((found.record.sequence, found.status)),
         (None, Some(sequence)) => {

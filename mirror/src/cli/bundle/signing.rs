@@ -45,8 +45,7 @@ impl SigningArgs {
         let roots = TrustDir::of(state.dir()).roots(&dir).map_err(|e| failure::trust(&e))?;
         let purposes = [Purpose::Targets, Purpose::Snapshot, Purpose::Timestamp, Purpose::Evidence];
         let passphrase = self.passphrase(state)?;
-        let keys =
-            KeyDir::open(&dir.join("keys"), &passphrase, &purposes).map_err(|e| failure::key_file(&e))?;
+        let keys = KeyDir::open(&dir.join("keys"), &passphrase, &purposes).map_err(|e| failure::key_file(&e))?;
         Ok(Signing { roots, keys, dir })
     }
 

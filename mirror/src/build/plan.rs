@@ -1,0 +1,346 @@
+//! What building would do: number, base, content, differences. Changes nothing.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+
+use sealift_bundle::manifest::{self, BundleKind, FileEntry, Manifest};
+use sealift_model::{Digest, RelPath, Sequence, SiteId, StreamId, Timestamp};
+use sealift_trust::Targets;
+
+use super::changes::{Changes, changes};
+use super::content::{self, Content};
+use super::{BuildError, evidence};
+use crate::config::StreamConfig;
+use crate::selection::{Unresolved, Why};
+use crate::site;
+use crate::state::State;
+use crate::stream::{BundleRecord, Status, StreamDir};
+use crate::trust::TrustDir;
+
+/// How far a clock may stand behind the previous bundle and still be used: two builds within one second are no fault.
+const CLOCK_SLACK_SECONDS: u64 = 60;
+
+/// What to build.
+#[derive(Debug, Clone)]
+pub struct Request {
+    /// The stream.
+    pub stream: StreamId,
+    /// What to build upon.
+    pub base: BaseChoice,
+    /// The time the bundle gets.
+    pub created: Created,
+}
+
+/// What a bundle builds upon.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum BaseChoice {
+    /// Nothing: it carries everything, even if nothing is new.
+    Full,
+    /// This bundle.
+    Over(Sequence),
+    /// What the sites' receipts acknowledge, else nothing.
+    Receipts,
+}
+
+/// Where a bundle's time comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Created {
+    /// Given (`SOURCE_DATE_EPOCH`); used as it is.
+    Given(Timestamp),
+    /// The clock.
+    Clock(Timestamp),
+}
+
+/// What building would do.
+#[derive(Debug, Clone)]
+pub struct BuildPlan {
+    /// Whether there is something to do.
+    pub action: Action,
+    /// The manifest that would be signed; for [`Action::Nothing`] the one of the bundle that is there.
+    pub manifest: Manifest,
+    /// Why it is complete or incremental.
+    pub reason: BaseReason,
+    /// The bundle that [`BuildPlan::changes`] compares with; `None` for the first.
+    pub against: Option<Sequence>,
+    /// Package by package.
+    pub changes: Changes,
+    /// Why each package is there, by path in the manifest.
+    pub why: BTreeMap<RelPath, Why>,
+    /// Dependencies that no upstream of the stream offers.
+    pub unresolved: Vec<Unresolved>,
+    /// Rules that match nothing.
+    pub unmatched: Vec<String>,
+    /// Sites that have acknowledged no bundle of the stream and cannot use an incremental one.
+    pub left_out: Vec<SiteId>,
+    /// Drafts that building gives up.
+    pub discards: Vec<Sequence>,
+    pub(super) stream: StreamConfig,
+}
+
+/// Whether there is something to do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Action {
+    /// A new bundle is built.
+    Build,
+    /// A draft with exactly this content waits already.
+    Resume,
+    /// The newest bundle has this content.
+    Nothing,
+}
+
+/// Why a bundle is complete or incremental.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum BaseReason {
+    /// Asked for by `--full`.
+    Full,
+    /// Asked for by `--base`.
+    Asked,
+    /// Receipts of these sites acknowledge the base, or a later bundle.
+    Acknowledged(Vec<SiteId>),
+    /// No receipt acknowledges a bundle of the stream.
+    NoReceipt,
+    /// A receipt acknowledges a bundle this mirror has no record of.
+    Unknown(SiteId, Sequence),
+}
+
+struct Base {
+    record: Option<BundleRecord>,
+    reason: BaseReason,
+    left_out: Vec<SiteId>,
+}
+
+/// The bundles there are.
+struct History {
+    dir: StreamDir,
+    last: Option<Sequence>,
+    sealed: Option<BundleRecord>,
+    drafts: Vec<BundleRecord>,
+}
+
+/// Plans the next bundle of a stream.
+pub fn plan(state: &State, request: &Request) -> Result<BuildPlan, BuildError> {
+    let config = state.config().stream(&request.stream);
+    let stream = config.ok_or_else(|| BuildError::UnknownStream(request.stream.clone()))?;
+    let history = History::read(state, &request.stream)?;
+    let base = choose_base(state, request, &history)?;
+    let content = content::gather(state, stream)?;
+    let previous = history.sealed.as_ref().map(|record| history.dir.manifest(record)).transpose()?;
+    let previous = previous.map(|(manifest, _)| manifest);
+    let base_manifest = match (&base.record, &history.sealed) {
+        (Some(base), Some(last)) if base.sequence == last.sequence => previous.clone(),
+        (Some(base), _) => Some(history.dir.manifest(base)?.0),
+        (None, _) => None,
+    };
+    if let Some(previous) = previous.as_ref().filter(|p| is_nothing(request, p, &content)) {
+        let against = Some(previous.sequence);
+        return Ok(finish(
+            stream,
+            content,
+            (Action::Nothing, previous.clone()),
+            (base, against, &previous.files),
+            &history,
+        ));
+    }
+    let (sequence, created, resumed) = number(state, request, &history, (&base, &content, base_manifest.as_ref()))?;
+    let manifest = compose(state, &content, (&base, base_manifest.as_ref()), &history, (sequence, created))?;
+    let compared = base_manifest.or(previous);
+    let (against, old) = compared.as_ref().map_or((None, [].as_slice()), |m| (Some(m.sequence), m.files.as_slice()));
+    let action = if resumed { Action::Resume } else { Action::Build };
+    Ok(finish(stream, content, (action, manifest), (base, against, old), &history))
+}
+
+fn finish(
+    stream: &StreamConfig,
+    content: Content,
+    (action, manifest): (Action, Manifest),
+    (base, against, old): (Base, Option<Sequence>, &[FileEntry]),
+    history: &History,
+) -> BuildPlan {
+    let why = content.why;
+    let changes = changes(old, &manifest.files, |file| why.get(&file.path).map(ToString::to_string));
+    let gives_up = |record: &&BundleRecord| action == Action::Build && record.sequence < manifest.sequence;
+    BuildPlan {
+        discards: history.drafts.iter().filter(gives_up).map(|record| record.sequence).collect(),
+        action,
+        reason: base.reason,
+        against,
+        changes,
+        why,
+        unresolved: content.selection.unresolved,
+        unmatched: content.selection.unmatched,
+        left_out: base.left_out,
+        stream: stream.clone(),
+        manifest,
+    }
+}
+
+impl History {
+    fn read(state: &State, stream: &StreamId) -> Result<Self, BuildError> {
+        let dir = StreamDir::of(state.dir(), stream);
+        let published = published_targets(state)?;
+        let (mut last, mut sealed, mut drafts) = (None, None, Vec::new());
+        for sequence in dir.sequences()? {
+            let record = dir.record(sequence)?;
+            last = Some(sequence);
+            match dir.status(&record, published.as_ref())? {
+                Status::Sealed => sealed = Some(record),
+                Status::Draft => drafts.push(record),
+                Status::Discarded => {}
+            }
+        }
+        Ok(Self { dir, last, sealed, drafts })
+    }
+}
+
+/// Returns the targets metadata the mirror stands behind, by the roots it keeps itself.
+pub(super) fn published_targets(state: &State) -> Result<Option<Targets>, BuildError> {
+    let trust = TrustDir::of(state.dir());
+    let Some(roots) = trust.kept_roots()? else { return Ok(None) };
+    Ok(trust.published(&roots)?.map(|published| published.targets().body().clone()))
+}
+
+fn choose_base(state: &State, request: &Request, history: &History) -> Result<Base, BuildError> {
+    let complete = |reason| Base { record: None, reason, left_out: Vec::new() };
+    match request.base {
+        BaseChoice::Full => Ok(complete(BaseReason::Full)),
+        BaseChoice::Over(sequence) => {
+            let record = sealed_record(state, &history.dir, sequence)?;
+            let record =
+                record.ok_or_else(|| BuildError::BaseNotSealed { stream: request.stream.clone(), sequence })?;
+            Ok(Base { record: Some(record), reason: BaseReason::Asked, left_out: Vec::new() })
+        }
+        BaseChoice::Receipts => {
+            let known = site::acknowledged(state.dir(), state.config(), &request.stream)?;
+            let mut lowest: Option<BundleRecord> = None;
+            for (name, held) in &known.held {
+                let record = match history.last {
+                    Some(last) if held.sequence <= last => sealed_record(state, &history.dir, held.sequence)?,
+                    _ => None,
+                };
+                let Some(record) = record.filter(|record| record.manifest == held.manifest) else {
+                    return Ok(complete(BaseReason::Unknown(name.clone(), held.sequence)));
+                };
+                if lowest.as_ref().is_none_or(|lowest| record.sequence < lowest.sequence) {
+                    lowest = Some(record);
+                }
+            }
+            if lowest.is_none() {
+                return Ok(complete(BaseReason::NoReceipt));
+            }
+            let sites = known.held.into_iter().map(|(name, _)| name).collect();
+            Ok(Base { record: lowest, reason: BaseReason::Acknowledged(sites), left_out: known.without })
+        }
+    }
+}
+
+fn sealed_record(state: &State, dir: &StreamDir, sequence: Sequence) -> Result<Option<BundleRecord>, BuildError> {
+    let record = dir.record(sequence)?;
+    let status = dir.status(&record, published_targets(state)?.as_ref())?;
+    Ok((status == Status::Sealed).then_some(record))
+}
+
+/// Tells whether the newest sealed bundle already brings this content.
+fn is_nothing(request: &Request, previous: &Manifest, content: &Content) -> bool {
+    let of_use = match request.base {
+        BaseChoice::Full => false,
+        // The same content over another base is for a site that holds less; that is not nothing.
+        BaseChoice::Over(base) => base == previous.sequence || previous.base.is_none_or(|known| known.sequence <= base),
+        BaseChoice::Receipts => true,
+    };
+    let same = |(a, b): (&FileEntry, &FileEntry)| {
+        (&a.path, a.sha256, a.size, a.role, &a.deb) == (&b.path, b.sha256, b.size, b.role, &b.deb)
+    };
+    of_use
+        && previous.upstreams == content.upstreams
+        && previous.files.len() == content.files.len()
+        && previous.files.iter().zip(&content.files).all(same)
+}
+
+/// Returns number and time of the bundle, and whether they are those of a draft with the same content.
+fn number(
+    state: &State,
+    request: &Request,
+    history: &History,
+    (base, content, base_manifest): (&Base, &Content, Option<&Manifest>),
+) -> Result<(Sequence, Timestamp, bool), BuildError> {
+    if let Some(draft) = history.drafts.last().filter(|draft| Some(draft.sequence) == history.last) {
+        let same_time =
+            matches!(request.created, Created::Clock(_)) || request.created == Created::Given(draft.created);
+        let as_drafted = (draft.sequence, draft.created);
+        if same_time
+            && compose(state, content, (base, base_manifest), history, as_drafted)?
+                .to_bytes()
+                .ok()
+                .map(|b| Digest::of(&b))
+                == Some(draft.manifest)
+        {
+            return Ok((draft.sequence, draft.created, true));
+        }
+    }
+    let sequence = history.last.map_or(Some(Sequence::FIRST), Sequence::next);
+    let sequence = sequence.ok_or_else(|| BuildError::NoSequence(request.stream.clone()))?;
+    Ok((sequence, created(request.created, history.sealed.as_ref())?, false))
+}
+
+fn created(wanted: Created, previous: Option<&BundleRecord>) -> Result<Timestamp, BuildError> {
+    let (Created::Given(time) | Created::Clock(time)) = wanted;
+    let Some(previous) = previous.filter(|previous| time <= previous.created) else { return Ok(time) };
+    let before = previous.created;
+    let behind = before.unix().saturating_sub(time.unix());
+    if matches!(wanted, Created::Clock(_)) && behind <= CLOCK_SLACK_SECONDS {
+        return Ok(Timestamp::from_unix(before.unix().saturating_add(1)));
+    }
+    Err(BuildError::NotLater { created: time, previous: previous.sequence, before })
+}
+
+fn compose(
+    state: &State,
+    content: &Content,
+    (base, base_manifest): (&Base, Option<&Manifest>),
+    history: &History,
+    (sequence, created): (Sequence, Timestamp),
+) -> Result<Manifest, BuildError> {
+    let held: BTreeSet<Digest> = base_manifest.iter().flat_map(|m| &m.files).map(|file| file.sha256).collect();
+    let mut files = content.files.clone();
+    content::store_all(state.store(), &mut files, &held)?;
+    let manifest = Manifest {
+        base: base.record.as_ref().map(BundleRecord::reference),
+        created,
+        kind: if base.record.is_some() { BundleKind::Incremental } else { BundleKind::Complete },
+        not_after: created.plus_days(state.config().expiry.bundle.get()),
+        previous: history.sealed.as_ref().map(BundleRecord::reference),
+        schema: manifest::SCHEMA.into(),
+        sequence,
+        stream: history.dir.stream().clone(),
+        totals: Manifest::compute_totals(&files),
+        files,
+        upstreams: content.upstreams.clone(),
+        withdrawn: Vec::new(),
+    };
+    manifest.validate()?;
+    Ok(manifest)
+}
+
+impl BuildPlan {
+    /// Returns the provenance statement of the planned bundle.
+    pub(super) fn provenance(&self, id: Digest) -> sealift_trust::Statement {
+        evidence::provenance(&self.manifest, id, &self.stream)
+    }
+}
+
+impl fmt::Display for BaseReason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Full => f.write_str("asked for by --full"),
+            Self::Asked => f.write_str("asked for by --base"),
+            Self::Acknowledged(sites) => {
+                let names: Vec<&str> = sites.iter().map(SiteId::as_str).collect();
+                write!(f, "the receipt of {} acknowledges the base", names.join(" and "))
+            }
+            Self::NoReceipt => f.write_str("no receipt acknowledges a bundle of this stream"),
+            Self::Unknown(site, sequence) => {
+                write!(f, "the receipt of {site} names bundle {sequence}, of which this mirror has no record")
+            }
+        }
+    }
+}

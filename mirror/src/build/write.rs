@@ -1,0 +1,78 @@
+//! Sealed bundles onto media, and the list of all bundles.
+
+use std::path::Path;
+
+use sealift_bundle::write::{BundleParts, WriteReport, write};
+use sealift_fs::Lock;
+use sealift_model::{Progress, Sequence, StreamId};
+use serde::Serialize;
+
+use super::BuildError;
+use super::plan::published_targets;
+use crate::state::State;
+use crate::stream::{self, BundleRecord, Status, StreamDir};
+use crate::trust::TrustDir;
+
+/// A bundle and how far it got.
+#[derive(Debug, Clone, Serialize)]
+pub struct Listed {
+    /// The bundle in short.
+    #[serde(flatten)]
+    pub record: BundleRecord,
+    /// How far it got.
+    pub status: Status,
+    /// Whether it was written to a medium once.
+    pub written: bool,
+}
+
+/// Lists the bundles of one stream, or of all, by stream and number.
+pub fn list(state: &State, only: Option<&StreamId>) -> Result<Vec<Listed>, BuildError> {
+    let published = published_targets(state)?;
+    let mut found = Vec::new();
+    for name in stream::kept_streams(state.dir())?.iter().filter(|name| only.is_none_or(|only| only == *name)) {
+        let dir = StreamDir::of(state.dir(), name);
+        for sequence in dir.sequences()? {
+            let record = dir.record(sequence)?;
+            let status = dir.status(&record, published.as_ref())?;
+            found.push(Listed { record, status, written: dir.was_written(sequence) });
+        }
+    }
+    Ok(found)
+}
+
+/// Writes a sealed bundle, with the newest trust metadata, to `SEALIFT` below `to`.
+pub fn write_to(
+    state: &State,
+    writer: &Lock,
+    (stream, sequence): (&StreamId, Sequence),
+    to: &Path,
+    progress: &dyn Progress,
+) -> Result<WriteReport, BuildError> {
+    let dir = StreamDir::of(state.dir(), stream);
+    let record = dir.record(sequence)?;
+    let not_sealed = || BuildError::NotSealed { stream: stream.clone(), sequence };
+    let trust = TrustDir::of(state.dir());
+    let roots = trust.kept_roots()?.ok_or_else(not_sealed)?;
+    let published = trust.published(&roots)?.ok_or_else(not_sealed)?;
+    // Not the status: a bundle past its time is sealed but no longer listed, and no reader would accept it.
+    if !stream::lists(published.targets().body(), &record) {
+        return Err(not_sealed());
+    }
+    let (manifest, manifest_bytes) = dir.manifest(&record)?;
+    let evidence = dir.evidence(sequence)?;
+    let metadata = published.files(&roots);
+    let parts = BundleParts {
+        manifest: &manifest,
+        manifest_bytes: &manifest_bytes,
+        evidence: &evidence,
+        metadata: &metadata,
+        blobs: state.store(),
+    };
+    let report = write(to, &parts, progress).map_err(|source| BuildError::Write {
+        stream: stream.clone(),
+        sequence,
+        source: Box::new(source),
+    })?;
+    dir.mark_written(writer, sequence)?;
+    Ok(report)
+}

@@ -1,0 +1,116 @@
+//! The tool as it is typed: exit codes, what is said, what is left unchanged.
+
+use std::path::Path;
+use std::process::{Command, Output};
+
+use crate::kit::{PASSPHRASE, World, receipt};
+
+const OFFERS: &[(&str, &str, &str)] = &[("jq", "1.6", "libc6 (>= 2.36)")];
+
+fn world() -> World {
+    let world = World::new("1-of-1", "[\"jq\"]");
+    world.sync(0, OFFERS);
+    std::fs::write(world.path("pass"), format!("{PASSPHRASE}\n")).unwrap();
+    std::fs::create_dir(world.path("medium")).unwrap();
+    world
+}
+
+fn run(world: &World, args: &[&str]) -> Output {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_sealift-mirror"));
+    command.env("SOURCE_DATE_EPOCH", "1795449600").arg("--dir").arg(world.mirror()).args(args);
+    command.stdin(std::process::Stdio::null()).output().unwrap()
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8(bytes.to_vec()).unwrap()
+}
+
+fn shown(path: &Path) -> &str {
+    path.to_str().unwrap()
+}
+
+#[test]
+fn build_plans_writes_and_names_the_next_command() {
+    let world = world();
+    let (pass, medium) = (world.path("pass"), world.path("medium"));
+    let args = ["bundle", "build", "--stream", "s", "--to", shown(&medium), "--passphrase-file", shown(&pass)];
+    let out = run(&world, &args);
+    assert_eq!(out.status.code(), Some(0), "{}", text(&out.stderr));
+    let story = text(&out.stderr);
+    assert!(story.contains("rule packages = \"jq\""), "{story}");
+    assert!(story.contains("jq needs libc6 (>= 2.36)"), "{story}");
+    assert!(text(&out.stdout).contains("Next: sealift-bundle verify"), "{}", text(&out.stdout));
+    let again = run(&world, &args);
+    assert_eq!(again.status.code(), Some(0));
+    assert!(text(&again.stdout).contains("Nothing new since bundle 1"), "{}", text(&again.stdout));
+    let list = run(&world, &["bundle", "list", "--json"]);
+    let list: serde_json::Value = serde_json::from_slice(&list.stdout).unwrap();
+    assert_eq!((list[0]["status"].as_str(), list[0]["sequence"].as_u64()), (Some("sealed"), Some(1)));
+    let show = run(&world, &["bundle", "show", "1", "--stream", "s"]);
+    assert!(text(&show.stdout).contains("evidence: build.dsse.json"), "{}", text(&show.stdout));
+    let file = world.path("one.sealift");
+    assert_eq!(run(&world, &["bundle", "pack", shown(&medium), shown(&file)]).status.code(), Some(0));
+    assert_eq!(run(&world, &["bundle", "pack", shown(&medium), shown(&file)]).status.code(), Some(1));
+    let back = world.path("back");
+    assert_eq!(run(&world, &["bundle", "unpack", shown(&file), shown(&back)]).status.code(), Some(0));
+    assert!(back.join("SEALIFT/SHA256SUMS").is_file());
+}
+
+#[test]
+fn a_wrong_passphrase_changes_nothing() {
+    let world = world();
+    std::fs::write(world.path("pass"), "wrong\n").unwrap();
+    let before = world.documents();
+    let pass = world.path("pass");
+    let out = run(&world, &["bundle", "build", "--stream", "s", "--passphrase-file", shown(&pass)]);
+    let story = text(&out.stderr);
+    assert_eq!(out.status.code(), Some(1), "{story}");
+    assert!(story.contains("wrong passphrase") && story.contains("Nothing was changed."), "{story}");
+    assert_eq!(world.documents(), before);
+}
+
+#[test]
+fn usage_errors_say_what_to_type() {
+    let world = world();
+    for (args, hint) in [
+        (&["bundle", "build", "--stream", "x"][..], "[[stream]]"),
+        (&["bundle", "build", "--stream", "s"], "--passphrase-file"),
+        (&["select", "plan", "x"], "[[stream]]"),
+        (&["receipt", "show", "x"], "no site"),
+        (&["bundle", "build", "--stream", "s", "--base", "1", "--full"], "cannot be used with"),
+    ] {
+        let out = run(&world, args);
+        assert_eq!(out.status.code(), Some(2), "{args:?}: {}", text(&out.stderr));
+        assert!(text(&out.stderr).contains(hint), "{args:?}: {}", text(&out.stderr));
+    }
+}
+
+#[test]
+fn select_plan_tells_what_is_to_fetch() {
+    let world = World::new("1-of-1", "[\"jq\"]");
+    world.sync_some(0, OFFERS, |_| false);
+    let out = run(&world, &["select", "plan"]);
+    assert_eq!(out.status.code(), Some(0), "{}", text(&out.stderr));
+    assert!(text(&out.stdout).contains("1 package, 650 B; 1 to fetch (650 B)."), "{}", text(&out.stdout));
+    let out = run(&world, &["select", "plan", "s", "--json"]);
+    let plan: serde_json::Value = serde_json::from_slice(&out.stdout).unwrap();
+    assert_eq!(plan["streams"][0]["packages"][0]["in_store"], false);
+    assert_eq!(plan["streams"][0]["unresolved"][0]["relation"], "libc6 (>= 2.36)");
+    let build = run(&world, &["bundle", "build", "--stream", "s", "--plan"]);
+    assert_eq!(build.status.code(), Some(1));
+    assert!(text(&build.stderr).contains("sealift-mirror sync"), "{}", text(&build.stderr));
+}
+
+#[test]
+fn a_forged_receipt_exits_10_and_an_old_one_11() {
+    let world = world();
+    let forger = sealift_site::StatementKey::from_seed(world.site.site(), &[8; 32]);
+    let id = sealift_model::Digest::of(b"m");
+    for (key, day, code) in [(&forger, 3, 10), (&world.site, 3, 0), (&world.site, 2, 11)] {
+        std::fs::write(world.path("receipt"), receipt(key, day, 9, id)).unwrap();
+        let out = run(&world, &["receipt", "import", shown(&world.path("receipt"))]);
+        assert_eq!(out.status.code(), Some(code), "{}", text(&out.stderr));
+    }
+    let out = run(&world, &["receipt", "show"]);
+    assert!(text(&out.stdout).contains("holds: s bundle 9"), "{}", text(&out.stdout));
+}

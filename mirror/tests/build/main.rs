@@ -1,0 +1,8 @@
+//! Selecting, building, sealing and writing bundles, and the receipts that come back.
+#![expect(clippy::unwrap_used, reason = "a test that cannot be set up should fail where it stands")]
+
+mod bundles;
+mod command;
+mod kit;
+mod receipts;
+mod signatures;
