@@ -40,20 +40,19 @@ class MediumFetcher(FetcherInterface):
                 yield piece
 
 
-def start(root):
+def start(root, cache):
     """Returns a python-tuf client that trusts `root` and knows what is signed."""
-    cache = tempfile.mkdtemp(prefix="verify-")
     updater = Updater(
-        metadata_dir=cache,
+        metadata_dir=str(cache),
         metadata_base_url=HERE + "trust/metadata/",
         target_base_url=HERE,
-        target_dir=cache,
+        target_dir=str(cache),
         fetcher=MediumFetcher(),
         config=UpdaterConfig(prefix_targets_with_hash=False),
         bootstrap=root,
     )
     updater.refresh()
-    return updater, Path(cache)
+    return updater
 
 
 def hash_file(path):
@@ -95,6 +94,19 @@ def check_bundle(updater, cache, path):
     return set(carried)
 
 
+def check_medium(root, cache):
+    """Checks everything here; returns the number of bundles."""
+    updater = start(root, cache)
+    manifests = sorted(Path("bundles").glob("*/*/manifest.json"), key=lambda p: (p.parts[1], int(p.parts[2])))
+    listed = set()
+    for path in manifests:
+        listed |= check_bundle(updater, cache, path)
+    for blob in sorted(Path("blobs/sha256").iterdir()):
+        if blob.name not in listed:
+            raise Bad(f"{blob} is not listed by any manifest" if BLOB.fullmatch(blob.name) else f"{blob} is foreign")
+    return len(manifests)
+
+
 def main():
     parser = argparse.ArgumentParser(description="Checks this SEALIFT medium, offline.")
     parser.add_argument("--root", required=True, metavar="ROOT.json", help="the root of trust")
@@ -103,18 +115,12 @@ def main():
         print("verify.py: run it in the SEALIFT directory", file=sys.stderr)
         return 2
     try:
-        updater, cache = start(root.read_bytes())
-        manifests = sorted(Path("bundles").glob("*/*/manifest.json"), key=lambda p: (p.parts[1], int(p.parts[2])))
-        listed = set()
-        for path in manifests:
-            listed |= check_bundle(updater, cache, path)
-        for blob in sorted(Path("blobs/sha256").iterdir()):
-            if blob.name not in listed:
-                raise Bad(f"{blob} is not listed by any manifest" if BLOB.fullmatch(blob.name) else f"{blob} is foreign")
+        with tempfile.TemporaryDirectory(prefix="verify-") as cache:
+            bundles = check_medium(root.read_bytes(), Path(cache))
     except (Bad, RepositoryError, DownloadError, OSError, KeyError, ValueError) as error:
         print(f"verify.py: NOT VERIFIED: {error or type(error).__name__}", file=sys.stderr)
         return 1
-    print("OK" if manifests else "OK, but there is no bundle here")
+    print("OK" if bundles else "OK, but there is no bundle here")
     return 0
 
 

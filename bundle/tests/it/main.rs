@@ -6,5 +6,7 @@ mod container;
 mod diff;
 mod fixture;
 mod media;
+mod python;
+mod tool;
 mod vectors;
 mod verify;
