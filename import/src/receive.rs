@@ -43,7 +43,10 @@ pub enum ReceiveError {
         /// Bundles of the same medium that were accepted before.
         accepted: Vec<String>,
     },
-    /// The medium cannot be read.
+    /// There is no medium, or none that can be opened.
+    #[error("the medium cannot be opened")]
+    Open(#[source] Box<SourceError>),
+    /// The medium cannot be read (any more).
     #[error("the medium cannot be read")]
     Medium {
         /// Why.
@@ -120,7 +123,8 @@ pub fn receive(writer: &mut Writer, path: &Path, progress: &dyn Progress) -> Res
     let mut report = ReceiveReport { swept: sweep::sweep(writer)?, ..ReceiveReport::default() };
     let outcome = match open_source(path) {
         Ok(source) => receive_all(writer, &*source, &mut report, progress),
-        Err(error) => Err(error.into()),
+        Err(SourceError::Refused(refusal)) => Err(SourceError::Refused(refusal).into()),
+        Err(fault) => return Err(ReceiveError::Open(Box::new(fault))),
     };
     let accepted = report.accepted.iter().map(Accepted::name).collect();
     match outcome {

@@ -45,7 +45,7 @@ pub(super) fn refusal(refusal: &Refusal) -> CommandError {
     };
     let mut shown = CommandError::from_error(exit, refusal);
     shown.message = format!("refused ({}): {}", refusal.code(), shown.message);
-    let shown = shown.state("Nothing was changed; one line in the ledger records the refusal.");
+    let shown = shown.state("Nothing was changed. One line in the ledger records the refusal.");
     match refusal.hint() {
         Some(hint) => shown.hint(hint),
         None => shown,
@@ -72,14 +72,12 @@ pub(super) fn receive(error: &ReceiveError) -> CommandError {
             } else {
                 format!("Accepted before: {}. {kept}", accepted.join(", "))
             };
-            let shown = CommandError::with_cause(Exit::Failed, "the medium cannot be read", source).state(state);
-            match &**source {
-                sealift_bundle::source::SourceError::NotABundle(_) => shown
-                    .state("Nothing was changed.")
-                    .hint("Give the path of the mounted medium or of a .sealift file."),
-                _ => shown.hint("Check that the medium is still there and readable, then run the same command again."),
-            }
+            CommandError::with_cause(Exit::Failed, "the medium cannot be read", &**source)
+                .hint("Check that the medium is still there and readable, then run the same command again.")
+                .state(state)
         }
+        ReceiveError::Open(_) => CommandError::from_error(Exit::Failed, error)
+            .hint("Give the path of the mounted medium, of its SEALIFT directory, or of a .sealift file."),
         ReceiveError::Full { .. } => {
             CommandError::from_error(Exit::Failed, error).hint("Free some space or give the store a larger disk.")
         }
@@ -110,14 +108,14 @@ pub(super) fn publish(error: &PublishError) -> CommandError {
     match error {
         PublishError::Channel(e) => channel(e),
         PublishError::Refused(decision) => refusal(decision)
-            .state("Nothing was changed; what was published before stays. One line in the ledger records the refusal."),
+            .state("Nothing was changed. What was published before stays. One line in the ledger records the refusal."),
         PublishError::State(e) => state(e),
         PublishError::Empty(name) => CommandError::from_error(Exit::Failed, error)
             .hint(format!("Promote one first: `sealift-import promote --channel {name} BUNDLE`.")),
         PublishError::Lost { .. } => CommandError::from_error(Exit::Failed, error)
             .hint("Restore the store from a backup, or receive a complete bundle of the stream.")
-            .state("Nothing was changed; what was published before stays."),
-        _ => failed(error).state("Nothing was changed; what was published before stays."),
+            .state("Nothing was changed. What was published before stays."),
+        _ => failed(error).state("Nothing was changed. What was published before stays."),
     }
 }
 

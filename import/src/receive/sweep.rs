@@ -22,7 +22,12 @@ pub(super) fn clear_quarantine(repository: &Repository) -> Result<u64, PathError
     let dir = repository.layout().quarantine();
     let mut count = 0;
     for name in leftovers(repository)? {
-        sealift_fs::remove_tree(&dir.join(name))?;
+        let path = dir.join(name);
+        if path.is_dir() {
+            sealift_fs::remove_tree(&path)?;
+        } else {
+            sealift_fs::remove_file(&path)?;
+        }
         count += 1;
     }
     Ok(count)

@@ -1,0 +1,454 @@
+//! A connected side in miniature: role keys, a signed upstream, and bundles on media. All keys are insecure-test keys.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use sealift_bundle::manifest::{
+    BundleKind, BundleRef, DebEntry, Encoding, FileEntry, FileRole, Manifest, ReleaseFiles, ReleaseForm, SCHEMA,
+    Stored, UpstreamEntry,
+};
+use sealift_bundle::{BundleParts, MetadataFiles};
+use sealift_fs::Store;
+use sealift_import::receive::{ReceiveError, ReceiveReport, receive};
+use sealift_import::{Caller, StateError, Writer, init};
+use sealift_keys::metadata::{self, RoleDraft, RootDraft};
+use sealift_keys::{KeyDir, SecretKey};
+use sealift_model::{Digest, RelPath, Sequence, Silent, StreamId, Timestamp};
+use sealift_pkg::packages::ReleaseText;
+use sealift_pkg::release::ReleaseFile;
+use sealift_site::RepositoryKey;
+use sealift_trust::{Purpose, Role, Statement, Subject, TargetInfo};
+
+pub fn now() -> Timestamp {
+    "2026-11-22T16:00:00Z".parse().unwrap()
+}
+
+pub fn rel(path: &str) -> RelPath {
+    RelPath::new(path).unwrap()
+}
+
+/// A package of the miniature upstream.
+#[derive(Clone)]
+pub struct Deb {
+    pub name: &'static str,
+    pub version: &'static str,
+    pub architecture: &'static str,
+    pub content: Vec<u8>,
+}
+
+pub fn deb(name: &'static str, version: &'static str) -> Deb {
+    let content = format!("{name} {version} ").repeat(2000).into_bytes();
+    Deb { name, version, architecture: "amd64", content }
+}
+
+impl Deb {
+    pub fn filename(&self) -> String {
+        format!("pool/main/{}_{}_{}.deb", self.name, self.version, self.architecture)
+    }
+
+    fn stanza(&self) -> String {
+        format!(
+            "Package: {}\nVersion: {}\nArchitecture: {}\nDepends: libc6 (>= 2.36)\nFilename: {}\nSize: {}\nSHA256: {}\n\
+             Description: a package\n with two lines\n",
+            self.name,
+            self.version,
+            self.architecture,
+            self.filename(),
+            self.content.len(),
+            Digest::of(&self.content)
+        )
+    }
+}
+
+/// How a bundle is to be.
+pub struct Spec {
+    pub stream: &'static str,
+    pub sequence: u64,
+    pub base: Option<u64>,
+    pub debs: Vec<Deb>,
+    /// Packages the index lists besides.
+    pub unselected: Vec<Deb>,
+    pub upstream: &'static str,
+    pub created: Timestamp,
+    pub not_after: Timestamp,
+    pub withdrawn: Vec<Digest>,
+    pub evidence: bool,
+    /// Changes the manifest after it was made.
+    pub twist: fn(&mut Manifest),
+}
+
+pub fn spec(sequence: u64, debs: Vec<Deb>) -> Spec {
+    let created = now().minus_seconds(86_400).unix() + sequence * 60;
+    Spec {
+        stream: "deb12",
+        sequence,
+        base: None,
+        debs,
+        unselected: vec![deb("unselected", "9")],
+        upstream: "debsec",
+        created: Timestamp::from_unix(created),
+        not_after: now().plus_days(30),
+        withdrawn: Vec::new(),
+        evidence: true,
+        twist: |_| (),
+    }
+}
+
+/// The connected side.
+pub struct Connected {
+    dir: tempfile::TempDir,
+    store: Store,
+    pub keys: KeyDir,
+    upstream: RepositoryKey,
+    targets: BTreeMap<RelPath, TargetInfo>,
+    manifests: BTreeMap<(String, u64), Manifest>,
+    pub version: u64,
+    pub expires: Timestamp,
+    pub roots: Vec<(u64, Vec<u8>)>,
+}
+
+pub fn secret(purpose: Purpose, n: u8) -> SecretKey {
+    SecretKey::from_seed(purpose, &[n; 32])
+}
+
+impl Connected {
+    pub fn new() -> Self {
+        Self::with_seed(0)
+    }
+
+    /// Another root of trust for every `seed`.
+    pub fn with_seed(seed: u8) -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let purposes = [Purpose::Root, Purpose::Targets, Purpose::Snapshot, Purpose::Timestamp, Purpose::Evidence];
+        let keys = (1..).zip(purposes).map(|(n, purpose)| secret(purpose, seed + n)).collect();
+        let mut new = Self {
+            store: Store::open(&dir.path().join("store")).unwrap(),
+            dir,
+            keys: KeyDir::from_keys(keys),
+            upstream: RepositoryKey::generate("insecure-test-upstream", now().minus_seconds(100 * 86_400)).unwrap(),
+            targets: BTreeMap::new(),
+            manifests: BTreeMap::new(),
+            version: 0,
+            expires: now().plus_days(60),
+            roots: Vec::new(),
+        };
+        new.add_root(now().plus_days(365));
+        new
+    }
+
+    pub fn add_root(&mut self, expires: Timestamp) {
+        let version = self.roots.len() as u64 + 1;
+        let role = |role: Role| {
+            let keys = self.keys.keys(role.into()).map(|key| key.public().clone()).collect();
+            (role, RoleDraft { keys, threshold: 1 })
+        };
+        let draft = RootDraft {
+            version,
+            expires,
+            roles: Role::ALL.into_iter().map(role).collect(),
+            evidence: self.keys.keys(Purpose::Evidence).map(|key| key.public().clone()).collect(),
+        };
+        let root = self.keys.sign_metadata(&metadata::root(&draft).unwrap()).unwrap();
+        self.roots.push((version, root));
+    }
+
+    pub fn root_file(&self) -> PathBuf {
+        let path = self.dir.path().join("root.json");
+        fs::write(&path, &self.roots[0].1).unwrap();
+        path
+    }
+
+    pub fn id(&self, stream: &str, sequence: u64) -> Digest {
+        Digest::of(&self.manifests[&(stream.to_owned(), sequence)].to_bytes().unwrap())
+    }
+
+    /// Forgets a bundle: the next metadata does not list it.
+    pub fn unlist(&mut self, stream: &str, sequence: u64) {
+        self.targets.remove(&rel(&format!("bundles/{stream}/{sequence}/manifest.json"))).unwrap();
+    }
+
+    /// Signs metadata over everything built so far, one version up.
+    pub fn metadata(&mut self) -> MetadataFiles {
+        self.version += 1;
+        let (v, expires) = (self.version, self.expires);
+        let sign = |bytes: Vec<u8>| self.keys.sign_metadata(&bytes).unwrap();
+        let targets = sign(metadata::targets(v, expires, &self.targets).unwrap());
+        let snapshot = sign(metadata::snapshot(v, expires, &targets).unwrap());
+        let timestamp = sign(metadata::timestamp(v, expires, &snapshot).unwrap());
+        MetadataFiles { roots: self.roots.clone(), timestamp, snapshot: (v, snapshot), targets: (v, targets) }
+    }
+
+    /// Builds a bundle on a medium of its own.
+    pub fn bundle(&mut self, spec: Spec) -> Medium {
+        let medium = Medium::new();
+        self.bundle_on(&medium, spec);
+        medium
+    }
+
+    /// Builds a bundle on a medium that may hold others.
+    pub fn bundle_on(&mut self, medium: &Medium, spec: Spec) {
+        let has_evidence = spec.evidence;
+        let manifest = self.manifest(spec);
+        let manifest_bytes = serde_json::to_vec(&manifest).unwrap();
+        let id = Digest::of(&manifest_bytes);
+        let path = rel(&Manifest::target_path(&manifest.stream, manifest.sequence));
+        let info = TargetInfo { length: manifest_bytes.len() as u64, sha256: id, custom: None };
+        self.targets.insert(path, info);
+        let evidence = vec![("build.dsse.json".to_owned(), self.provenance(id))];
+        let metadata = self.metadata();
+        let parts = BundleParts {
+            manifest: &manifest,
+            manifest_bytes: &manifest_bytes,
+            evidence: if has_evidence { &evidence } else { &[] },
+            metadata: &metadata,
+            blobs: &self.store,
+        };
+        sealift_bundle::write(medium.path(), &parts, &Silent).unwrap();
+        medium.detach();
+        self.manifests.insert((manifest.stream.to_string(), manifest.sequence.get()), manifest);
+    }
+
+    pub fn provenance(&self, id: Digest) -> Vec<u8> {
+        let statement = Statement {
+            subjects: vec![Subject { name: "manifest.json".into(), sha256: id }],
+            predicate_type: "https://slsa.dev/provenance/v1".into(),
+            predicate: serde_json::json!({}),
+        };
+        self.keys.sign_statement(&statement).unwrap()
+    }
+
+    fn manifest(&mut self, spec: Spec) -> Manifest {
+        let stream: StreamId = spec.stream.parse().unwrap();
+        let base = spec.base.map(|n| self.manifests[&(spec.stream.to_owned(), n)].clone());
+        let mut files = self.upstream_files(&spec);
+        if let Some(base) = &base {
+            let known: Vec<Digest> = base.files.iter().map(|f| f.sha256).collect();
+            for entry in files.iter_mut().filter(|f| known.contains(&f.sha256)) {
+                entry.stored = None;
+            }
+        }
+        let release = rel(&format!("{}/dists/bookworm-security/InRelease", spec.upstream));
+        let mut manifest = Manifest {
+            base: base
+                .as_ref()
+                .map(|b| BundleRef { manifest: Digest::of(&b.to_bytes().unwrap()), sequence: b.sequence }),
+            created: spec.created,
+            totals: Manifest::compute_totals(&files),
+            files,
+            kind: if base.is_some() { BundleKind::Incremental } else { BundleKind::Complete },
+            not_after: spec.not_after,
+            previous: None,
+            schema: SCHEMA.into(),
+            sequence: Sequence::new(spec.sequence).unwrap(),
+            stream,
+            upstreams: vec![UpstreamEntry {
+                architectures: vec!["amd64".into()],
+                codename: Some("bookworm-security".into()),
+                components: vec!["main".into()],
+                date: spec.created,
+                keyring: rel(&format!("{}/keyring.pgp", spec.upstream)),
+                kind: "apt".into(),
+                name: spec.upstream.parse().unwrap(),
+                release: ReleaseFiles { form: ReleaseForm::InRelease, path: release, signature_path: None },
+                signers: vec![self.upstream.fingerprint()],
+                snapshot: Digest::of(b"snapshot"),
+                suite: "bookworm-security".into(),
+                uri: "http://deb.example.org/debian-security".into(),
+                valid_until: None,
+            }],
+            withdrawn: spec.withdrawn,
+        };
+        (spec.twist)(&mut manifest);
+        manifest
+    }
+
+    fn upstream_files(&self, spec: &Spec) -> Vec<FileEntry> {
+        let suite = format!("{}/dists/bookworm-security", spec.upstream);
+        let listed = spec.debs.iter().chain(&spec.unselected);
+        let index = listed.map(Deb::stanza).collect::<Vec<_>>().join("\n").into_bytes();
+        let release = ReleaseText {
+            origin: "Example".into(),
+            label: "Example-Security".into(),
+            suite: "stable-security".into(),
+            codename: "bookworm-security".into(),
+            date: spec.created,
+            valid_until: None,
+            architectures: vec!["amd64".into()],
+            components: vec!["main".into()],
+            description: None,
+            files: vec![ReleaseFile {
+                name: rel("main/binary-amd64/Packages"),
+                size: index.len() as u64,
+                sha256: Digest::of(&index),
+            }],
+        };
+        let in_release = self.upstream.sign_cleartext(&release.render(), spec.created).unwrap();
+        let keyring = self.upstream.public_armored().unwrap();
+        let upstream = spec.upstream;
+        let mut files = vec![
+            self.file(upstream, &format!("{suite}/InRelease"), FileRole::Release, &in_release),
+            self.file(upstream, &format!("{suite}/main/binary-amd64/Packages"), FileRole::Index, &index),
+            self.file(upstream, &format!("{upstream}/keyring.pgp"), FileRole::Keyring, &keyring),
+        ];
+        for deb in &spec.debs {
+            let path = format!("{upstream}/{}", deb.filename());
+            let mut entry = self.file(upstream, &path, FileRole::Package, &deb.content);
+            entry.deb = Some(DebEntry {
+                architecture: deb.architecture.into(),
+                package: deb.name.into(),
+                version: deb.version.into(),
+            });
+            files.push(entry);
+        }
+        files.sort_by(|a, b| a.path.cmp(&b.path));
+        files
+    }
+
+    fn file(&self, upstream: &str, path: &str, role: FileRole, content: &[u8]) -> FileEntry {
+        let (sha256, size) = (Digest::of(content), content.len() as u64);
+        let stored = if role == FileRole::Index {
+            let mut blob = Vec::new();
+            let stored = sealift_bundle::blob::encode(&mut &content[..], size, &mut blob).unwrap();
+            self.store.insert(&blob).unwrap();
+            stored
+        } else {
+            self.store.insert(content).unwrap();
+            Stored { encoding: Encoding::Identity, sha256, size }
+        };
+        let upstream = upstream.parse().unwrap();
+        FileEntry { deb: None, path: rel(path), role, sha256, size, stored: Some(stored), upstream }
+    }
+}
+
+/// A medium with one or more bundles.
+pub struct Medium {
+    dir: tempfile::TempDir,
+}
+
+impl Medium {
+    pub fn new() -> Self {
+        Self { dir: tempfile::tempdir().unwrap() }
+    }
+
+    pub fn path(&self) -> &Path {
+        self.dir.path()
+    }
+
+    pub fn file(&self, path: &str) -> PathBuf {
+        self.path().join("SEALIFT").join(path)
+    }
+
+    /// The writer links blobs to the producer's store; a medium has its own.
+    fn detach(&self) {
+        for entry in fs::read_dir(self.file("blobs/sha256")).unwrap() {
+            let path = entry.unwrap().path();
+            let bytes = fs::read(&path).unwrap();
+            fs::remove_file(&path).unwrap();
+            fs::write(&path, bytes).unwrap();
+        }
+    }
+
+    /// Changes one byte in the middle of a file.
+    pub fn flip(&self, path: &str) {
+        let path = self.file(path);
+        let mut bytes = fs::read(&path).unwrap();
+        let middle = bytes.len() / 2;
+        bytes[middle] ^= 1;
+        fs::write(&path, bytes).unwrap();
+    }
+
+    pub fn blob(digest: &Digest) -> String {
+        format!("blobs/sha256/{digest}")
+    }
+}
+
+/// The isolated side.
+pub struct Isolated {
+    dir: tempfile::TempDir,
+    pub clock: Timestamp,
+}
+
+impl Isolated {
+    pub fn new(connected: &Connected) -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let new = Self { dir, clock: now() };
+        let options = init::InitOptions {
+            dir: new.path(),
+            root: connected.root_file(),
+            site: "plant-a".parse().unwrap(),
+            fingerprint: None,
+        };
+        init::init(&options, &new.caller()).unwrap();
+        new
+    }
+
+    pub fn path(&self) -> PathBuf {
+        self.dir.path().join("state")
+    }
+
+    pub fn caller(&self) -> Caller {
+        Caller { actor: "alice(1000)".into(), clock: self.clock }
+    }
+
+    pub fn writer(&self) -> Writer {
+        // Another test's child process holds a copy of our lock between its fork and its exec.
+        for _ in 0..100 {
+            match Writer::open(&self.path(), self.caller()) {
+                Err(StateError::Lock(_)) => std::thread::sleep(std::time::Duration::from_millis(20)),
+                other => return other.unwrap(),
+            }
+        }
+        panic!("the lock is never free")
+    }
+
+    pub fn receive(&self, medium: &Medium) -> Result<ReceiveReport, ReceiveError> {
+        receive(&mut self.writer(), medium.path(), &Silent)
+    }
+
+    /// Receives and returns `stream/sequence` of what was accepted.
+    pub fn accept(&self, medium: &Medium) -> Vec<String> {
+        self.receive(medium).unwrap().accepted.iter().map(sealift_import::receive::Accepted::name).collect()
+    }
+
+    /// Receives and returns the word of the refusal; checks that its only trace is one line of the ledger.
+    pub fn refused(&self, medium: &Medium) -> &'static str {
+        let (before, lines) = (self.traces(), self.ledger_lines());
+        let Err(ReceiveError::Refused { refusal, .. }) = self.receive(medium) else { panic!("it was not refused") };
+        assert_eq!(self.traces(), before, "{refusal}");
+        let after = self.ledger_lines();
+        assert_eq!(after.len(), lines.len() + 1);
+        let last = after.last().unwrap();
+        assert!(last.contains("\"event\":\"refused\"") && last.contains(refusal.code()), "{last}");
+        refusal.code()
+    }
+
+    pub fn ledger_lines(&self) -> Vec<String> {
+        let text = fs::read_to_string(self.path().join("ledger.jsonl")).unwrap();
+        text.lines().map(str::to_owned).collect()
+    }
+
+    /// Every file but index, ledger and lock, with the digest of its content.
+    pub fn traces(&self) -> BTreeMap<PathBuf, Digest> {
+        let mut found = files(&self.path());
+        found.retain(|path, _| !["ledger.jsonl", "index.sqlite", "lock"].iter().any(|name| path.ends_with(name)));
+        found
+    }
+}
+
+pub fn files(root: &Path) -> BTreeMap<PathBuf, Digest> {
+    let mut found = BTreeMap::new();
+    let mut dirs = vec![root.to_owned()];
+    while let Some(dir) = dirs.pop() {
+        for entry in fs::read_dir(&dir).unwrap() {
+            let path = entry.unwrap().path();
+            if path.symlink_metadata().unwrap().is_dir() {
+                dirs.push(path);
+            } else {
+                let digest = Digest::of(&fs::read(&path).unwrap_or_default());
+                found.insert(path, digest);
+            }
+        }
+    }
+    found
+}
