@@ -114,7 +114,7 @@ pub(super) fn runner(error: &RunnerError) -> CommandError {
         }
         RunnerError::Planner(inner) => planner(inner),
         RunnerError::NotPlanned { .. } => CommandError::from_error(Exit::Usage, error),
-        RunnerError::Records { .. } => CommandError::from_error(Exit::Failed, error)
+        RunnerError::Records { source, .. } => CommandError::from_error(records(source).exit, error)
             .state("The run ended here. Hosts before this one are as their records say.")
             .hint("see what was done: sealift-apply records"),
     }

@@ -6,6 +6,8 @@
 
 use std::path::PathBuf;
 
+use sealift_model::escape::printable;
+
 use super::{Command, ENVIRONMENT, Host, HostError, Output, entered, process};
 
 /// Where the repository's directory is mounted inside, read-only.
@@ -55,9 +57,11 @@ impl Host for ChrootHost {
             host: self.describe(),
             source,
         })?;
-        // unshare itself failing (no rights) says so in one line and exits 1 before our script could speak.
-        if output.code == Some(1) && output.lines.len() == 1 && output.lines[0].starts_with("unshare: ") {
-            let reason = sealift_model::escape::printable(&output.lines[0]);
+        // unshare itself failing says so in one line and exits 1 before our script could speak.
+        if let (Some(1), [line]) = (output.code, output.lines.as_slice())
+            && line.starts_with("unshare: ")
+        {
+            let reason = format!("{}; chroot needs root, or set enter = \"chrootless\"", printable(line));
             return Err(HostError::Enter { host: self.describe(), reason });
         }
         entered(self, output)

@@ -1,14 +1,17 @@
 //! Runs one program of this machine: input given, output kept line by line and capped, time limited.
 //!
 //! The program gets a process group of its own, so that its end by timeout is the end of everything it started in that
-//! group, and so that an interrupt from our terminal does not hit dpkg in the middle.
+//! group, and so that an interrupt from our terminal does not hit dpkg in the middle. What it says goes through a pipe to
+//! `cat`, which writes it into a file in memory: if we die, it goes on to its end instead of failing at its next word.
 
-use std::io::{self, Read, Write};
+use std::fs::File;
+use std::io::{self, Write};
+use std::os::unix::fs::FileExt;
 use std::os::unix::process::CommandExt;
 use std::process::{Child, Command, ExitStatus, Stdio};
-use std::sync::mpsc::{Receiver, RecvTimeoutError, sync_channel};
 use std::time::{Duration, Instant};
 
+use rustix::fs::MemfdFlags;
 use rustix::process::{Pid, Signal, kill_process_group};
 
 use super::Output;
@@ -17,31 +20,35 @@ use super::Output;
 pub const OUTPUT_LIMIT: usize = 64 << 20;
 /// Longest line that is kept whole.
 pub const LINE_LIMIT: usize = 64 << 10;
-/// How long output is still read after the program has ended: something it left behind may hold the pipe open.
-const DRAIN: Duration = Duration::from_secs(2);
+/// A program that says more than this is ended: its words are in memory.
+const MOST_OUTPUT: u64 = 512 << 20;
 /// Time between the polite and the final signal.
 const GRACE: Duration = Duration::from_secs(5);
+/// How long output is still awaited after the program has ended.
+const DRAIN: Duration = Duration::from_secs(2);
+/// How often we look whether it has ended.
+const STEP: Duration = Duration::from_millis(10);
 
 /// Runs `command` with `stdin`, for at most `timeout`.
 pub fn run(mut command: Command, stdin: &[u8], timeout: Duration) -> io::Result<Output> {
+    let words = File::from(rustix::fs::memfd_create("sealift-output", MemfdFlags::CLOEXEC)?);
     let (reader, writer) = io::pipe()?;
+    // The file itself would not do: a script's `> /dev/stderr` empties a file, and means nothing to a pipe.
+    let mut listener = Command::new("cat").stdin(reader).stdout(words.try_clone()?).process_group(0).spawn()?;
     command.stdin(Stdio::piped()).stdout(writer.try_clone()?).stderr(writer).process_group(0);
     let mut child = command.spawn()?;
-    // The writing ends live in `command`; while one is open here, the reader never sees the end.
+    // The writing ends live in `command`; while one is open here, the listener never sees the end.
     drop(command);
     feed(&mut child, stdin.to_vec());
-    let chunks = listen(reader);
-    let mut collector = Collector::default();
-    let deadline = Instant::now() + timeout;
-    let status = wait(&mut child, &chunks, &mut collector, deadline)?;
-    let timed_out = status.is_none();
-    let status = match status {
-        Some(status) => status,
-        None => end_group(&mut child, &chunks, &mut collector)?,
-    };
-    collector.take_until(&chunks, Instant::now() + DRAIN);
-    let code = if timed_out { None } else { status.code() };
-    Ok(collector.finish(code, timed_out))
+    let mut collector = Collector::new(words);
+    let ended = wait(&mut child, &mut collector, Instant::now() + timeout)?;
+    if ended.is_none() {
+        end_group(&mut child, &mut collector)?;
+    }
+    // Something left behind may hold the pipe open; it keeps its listener.
+    wait(&mut listener, &mut collector, Instant::now() + DRAIN)?;
+    collector.read()?;
+    Ok(collector.finish(ended.and_then(|status| status.code()), ended.is_none()))
 }
 
 fn feed(child: &mut Child, bytes: Vec<u8>) {
@@ -54,59 +61,36 @@ fn feed(child: &mut Child, bytes: Vec<u8>) {
     }
 }
 
-fn listen(mut reader: io::PipeReader) -> Receiver<Vec<u8>> {
-    let (sender, receiver) = sync_channel(16);
-    std::thread::spawn(move || {
-        let mut buffer = vec![0; 64 << 10];
-        while let Ok(n) = reader.read(&mut buffer) {
-            let chunk = buffer.get(..n).unwrap_or_default().to_vec();
-            if n == 0 || sender.send(chunk).is_err() {
-                break;
-            }
-        }
-    });
-    receiver
-}
-
-/// Collects output until the program ends; `None` if its time was over first.
-fn wait(
-    child: &mut Child,
-    chunks: &Receiver<Vec<u8>>,
-    collector: &mut Collector,
-    deadline: Instant,
-) -> io::Result<Option<ExitStatus>> {
+/// Collects output until the program ends; `None` if its time was over first, or it talks without end.
+fn wait(child: &mut Child, collector: &mut Collector, deadline: Instant) -> io::Result<Option<ExitStatus>> {
     loop {
         if let Some(status) = child.try_wait()? {
             return Ok(Some(status));
         }
-        let now = Instant::now();
-        if now >= deadline {
+        collector.read()?;
+        if Instant::now() >= deadline || collector.position > MOST_OUTPUT {
             return Ok(None);
         }
-        let step = (deadline - now).min(Duration::from_millis(20));
-        match chunks.recv_timeout(step) {
-            Ok(chunk) => collector.add(&chunk),
-            Err(RecvTimeoutError::Timeout) => {}
-            // All output is closed; the program may still run.
-            Err(RecvTimeoutError::Disconnected) => std::thread::sleep(step),
-        }
+        std::thread::sleep(STEP);
     }
 }
 
-fn end_group(child: &mut Child, chunks: &Receiver<Vec<u8>>, collector: &mut Collector) -> io::Result<ExitStatus> {
+fn end_group(child: &mut Child, collector: &mut Collector) -> io::Result<()> {
     let group = Pid::from_child(child);
     // A group that is gone is what we want.
     let _ = kill_process_group(group, Signal::TERM);
-    let status = wait(child, chunks, collector, Instant::now() + GRACE)?;
-    let _ = kill_process_group(group, Signal::KILL);
-    match status {
-        Some(status) => Ok(status),
-        None => child.wait(),
+    let deadline = Instant::now() + GRACE;
+    while child.try_wait()?.is_none() && Instant::now() < deadline {
+        collector.read()?;
+        std::thread::sleep(STEP);
     }
+    let _ = kill_process_group(group, Signal::KILL);
+    child.wait().map(|_| ())
 }
 
-#[derive(Default)]
 struct Collector {
+    words: File,
+    position: u64,
     lines: Vec<String>,
     partial: Vec<u8>,
     kept: usize,
@@ -114,6 +98,23 @@ struct Collector {
 }
 
 impl Collector {
+    fn new(words: File) -> Self {
+        Self { words, position: 0, lines: Vec::new(), partial: Vec::new(), kept: 0, truncated: false }
+    }
+
+    /// Takes what was said since the last time. Read at a position of our own: the file's is the writers'.
+    fn read(&mut self) -> io::Result<()> {
+        let mut buffer = vec![0; 64 << 10];
+        loop {
+            let n = self.words.read_at(&mut buffer, self.position)?;
+            if n == 0 {
+                return Ok(());
+            }
+            self.position += n as u64;
+            self.add(buffer.get(..n).unwrap_or_default());
+        }
+    }
+
     fn add(&mut self, chunk: &[u8]) {
         for piece in chunk.split_inclusive(|b| *b == b'\n') {
             let room = LINE_LIMIT.saturating_sub(self.partial.len());
@@ -134,12 +135,6 @@ impl Collector {
             return;
         }
         self.lines.push(String::from_utf8_lossy(&line).into_owned());
-    }
-
-    fn take_until(&mut self, chunks: &Receiver<Vec<u8>>, deadline: Instant) {
-        while let Ok(chunk) = chunks.recv_timeout(deadline.saturating_duration_since(Instant::now())) {
-            self.add(&chunk);
-        }
     }
 
     fn finish(mut self, code: Option<i32>, timed_out: bool) -> Output {
@@ -186,6 +181,12 @@ mod tests {
         let output = sh("sleep 30 & echo done", b"", Duration::from_secs(20));
         assert_eq!(output.lines, ["done"]);
         assert!(started.elapsed() < Duration::from_secs(15));
+    }
+
+    #[test]
+    fn a_script_that_opens_its_own_output_loses_nothing() {
+        let output = sh("echo one; echo two > /dev/stderr; echo three > /dev/stdout; echo four", b"", GRACE);
+        assert_eq!(output.lines, ["one", "two", "three", "four"]);
     }
 
     #[test]
