@@ -8,7 +8,7 @@ use crate::fixture::{FIRST, Fixture, SECOND, flip, put};
 
 fn tool(args: &[&dyn AsRef<std::ffi::OsStr>]) -> Output {
     let mut command = Command::new(env!("CARGO_BIN_EXE_sealift-bundle"));
-    command.args(args.iter().map(|a| a.as_ref())).output().unwrap()
+    command.args(args.iter().map(AsRef::as_ref)).output().unwrap()
 }
 
 fn code(output: &Output) -> i32 {
