@@ -132,6 +132,7 @@ impl Store {
         if got != *digest {
             return Err(StoreError::WrongDigest { expected: *digest, got });
         }
+        file.begin_writeback();
         Ok(file)
     }
 
