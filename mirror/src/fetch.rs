@@ -105,8 +105,13 @@ pub struct Body {
 #[non_exhaustive]
 pub enum FetchError {
     /// The file is not there.
-    #[error("{0} does not exist (404)")]
-    NotFound(String),
+    #[error("{uri} does not exist{}", if *.http { " (404)" } else { "" })]
+    NotFound {
+        /// The address.
+        uri: String,
+        /// Whether a server says so.
+        http: bool,
+    },
     /// The server refuses or fails.
     #[error("{uri} answers with status {status}")]
     Status {
@@ -167,7 +172,7 @@ impl FetchError {
 
     /// Tells whether the file is not there.
     pub fn is_not_found(&self) -> bool {
-        matches!(self, Self::NotFound(_))
+        matches!(self, Self::NotFound { .. })
     }
 }
 
@@ -233,7 +238,11 @@ impl Fetcher {
 fn open_file(path: &std::path::Path, request: &Request<'_>) -> Result<Body, FetchError> {
     let shown = request.uri.shown(request.path);
     let (mut file, size) = sealift_fs::open_file(path).map_err(|error| {
-        if error.is_not_found() { FetchError::NotFound(shown.clone()) } else { FetchError::File(error) }
+        if error.is_not_found() {
+            FetchError::NotFound { uri: shown.clone(), http: false }
+        } else {
+            FetchError::File(error)
+        }
     })?;
     let offset = if request.offset <= size { request.offset } else { 0 };
     file.seek(SeekFrom::Start(offset)).map_err(|source| FetchError::Cut { uri: shown.clone(), source })?;

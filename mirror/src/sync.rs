@@ -9,6 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use sealift_bundle::manifest::DebEntry;
 use sealift_fs::{Lock, PathError};
 use sealift_model::{Digest, Progress, Timestamp, UpstreamId};
+use sealift_term::bytes;
 use serde::Serialize;
 
 use crate::config::Config;
@@ -105,7 +106,7 @@ pub enum SyncError {
     #[error("cannot select packages")]
     Selection(#[source] Box<SelectionError>),
     /// Not enough room for what is to be fetched.
-    #[error("{} bytes are to be fetched, {} are free in {}", .need, .free, .dir.display())]
+    #[error("{} are to be fetched, {} are free in {}", bytes(*.need), bytes(*.free), .dir.display())]
     NoSpace {
         /// Bytes to fetch.
         need: u64,
@@ -174,7 +175,7 @@ pub fn sync(
     }
     progress.phase("Selecting packages", None);
     let needed = crate::selection::needed(&config, &heads, state.store())?;
-    let fetched = packages::fetch(state, writer, &names, &needed, fetcher, progress)?;
+    let fetched = packages::fetch(state, writer, &names, &needed, (fetcher, progress))?;
     let mut report = SyncReport {
         nothing_new: fetched.files == 0 && indexes == 0,
         fetched_files: fetched.files + indexes,

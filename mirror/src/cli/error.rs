@@ -104,9 +104,9 @@ fn upstream(error: &UpstreamError) -> (Exit, Option<&'static str>) {
 
 fn fetch(error: &FetchError) -> Option<&'static str> {
     match error {
-        FetchError::NotFound(_) => Some("check `uri` and `suite` of the upstream in mirror.toml"),
+        FetchError::NotFound { .. } => Some("check `uri` and `suite` of the upstream in mirror.toml"),
         FetchError::Unreachable { .. } => {
-            Some("check the address, the network and the proxy (http_proxy, https_proxy, no_proxy)")
+            Some("check address, network and proxy (http_proxy, https_proxy, no_proxy), for https also SSL_CERT_FILE")
         }
         FetchError::Client(_) => Some("check the certificates that SSL_CERT_FILE or the system names"),
         FetchError::Status { status: 401 | 403 | 407, .. } => Some("the server or the proxy asks for credentials"),

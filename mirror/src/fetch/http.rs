@@ -61,7 +61,7 @@ impl Client {
             StatusCode::RANGE_NOT_SATISFIABLE | StatusCode::PARTIAL_CONTENT if request.offset > 0 => {
                 self.open(&Request { offset: 0, ..*request })
             }
-            StatusCode::NOT_FOUND | StatusCode::GONE => Err(FetchError::NotFound(shown)),
+            StatusCode::NOT_FOUND | StatusCode::GONE => Err(FetchError::NotFound { uri: shown, http: true }),
             status => Err(FetchError::Status { uri: shown, status: status.as_u16() }),
         }
     }

@@ -23,15 +23,14 @@ pub(super) fn fetch(
     writer: &Lock,
     names: &[UpstreamId],
     needed: &BTreeMap<UpstreamId, Vec<NeededPackage>>,
-    fetcher: &Fetcher,
-    progress: &dyn Progress,
+    (fetcher, progress): (&Fetcher, &dyn Progress),
 ) -> Result<FetchedPackages, SyncError> {
     let missing = missing(state, names, needed);
-    let need: u64 = missing.iter().map(|(_, package)| package.size).sum();
+    let bytes = missing.iter().map(|(_, package)| package.size).sum();
     if missing.is_empty() {
         return Ok(FetchedPackages { files: 0, bytes: 0 });
     }
-    check_space(state, need)?;
+    check_space(state, &missing)?;
     state.store().sweep(writer)?;
     let wanted: Vec<_> = missing
         .iter()
@@ -40,10 +39,10 @@ pub(super) fn fetch(
             Some(Wanted { uri, path: package.path.clone(), sha256: package.sha256, size: package.size })
         })
         .collect();
-    progress.phase("Fetching packages", Some(need));
+    progress.phase("Fetching packages", Some(bytes));
     let done = download::download(fetcher, &wanted, state.store(), &state.partial_dir()?, progress)?;
     if done.failed.is_empty() {
-        progress.done(&format!("Fetched {} packages, {} bytes.", done.files, done.bytes));
+        progress.done(&format!("Fetched {} packages, {}.", done.files, sealift_term::bytes(done.bytes)));
         return Ok(FetchedPackages { files: done.files, bytes: done.bytes });
     }
     let failed = done.failed.into_iter().filter_map(|(place, error)| {
@@ -68,8 +67,12 @@ fn missing<'a>(
 }
 
 /// Refuses to begin what the disk cannot hold, with a tenth to spare.
-fn check_space(state: &State, need: u64) -> Result<(), SyncError> {
-    let dir = state.dir().join("store");
+fn check_space(state: &State, missing: &[(&UpstreamId, &NeededPackage)]) -> Result<(), SyncError> {
+    let (dir, partial) = (state.dir().join("store"), state.partial_dir()?);
+    let begun = |package: &NeededPackage| {
+        sealift_fs::open_file(&partial.join(package.sha256.to_hex())).map_or(0, |(_, size)| size)
+    };
+    let need: u64 = missing.iter().map(|(_, package)| package.size.saturating_sub(begun(package))).sum();
     let free = sealift_fs::free_bytes(&dir)?;
     if need.saturating_add(need / 10) <= free {
         return Ok(());

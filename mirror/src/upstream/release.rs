@@ -77,7 +77,9 @@ pub(super) fn fetch(
         Ok(None) => return Ok(None),
         Ok(Some(came)) => came,
         // Named after what was looked for first.
-        Err(error) if error.is_not_found() => return Err(FetchError::NotFound(config.uri.shown(&inrelease)).into()),
+        Err(FetchError::NotFound { http, .. }) => {
+            return Err(FetchError::NotFound { uri: config.uri.shown(&inrelease), http }.into());
+        }
         Err(error) => return Err(error.into()),
     };
     let signed = get(&signature, SIGNATURE_LIMIT)?.map(|(bytes, _)| bytes).unwrap_or_default();
