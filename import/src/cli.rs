@@ -76,6 +76,8 @@ fn caller() -> Caller {
 
 /// Runs the tool.
 pub fn main() -> ExitCode {
+    // Web servers and hosts read what is published, whatever the operator's umask; what is private gets its mode anyway.
+    rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o022));
     sealift_term::run(
         |cli: &Cli| cli.globals.clone(),
         |cli, term| match cli.verb {

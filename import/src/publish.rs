@@ -230,7 +230,8 @@ fn build(
             packages: written.packages,
         });
     }
-    progress.done(&format!("Wrote {} package files into {} suites.", plan.packages.len(), suites.len()));
+    let plural = if suites.len() == 1 { "" } else { "s" };
+    progress.done(&format!("Linked {} package files and wrote {} suite{plural}.", plan.packages.len(), suites.len()));
     Ok((tree, suites))
 }
 

@@ -65,7 +65,7 @@ pub(super) fn copy(
 ) -> Result<Copied, Stop> {
     let store = repository.store()?;
     let (work, copied) = plan(repository, &store, candidate)?;
-    let free = sealift_fs::free_bytes(repository.layout().root())?;
+    let free = sealift_fs::free_bytes(&repository.layout().store())?;
     let needed = copied.bytes.saturating_add(RESERVE);
     if !work.is_empty() && needed > free {
         return Err(fault(ReceiveError::Full { name: candidate.name(), needed, free }));
