@@ -84,7 +84,18 @@ impl Bench {
             self.shell.answer("cp", &["--archive", "--link", "pristine", "connected"])?;
             Ok(fs::create_dir_all(self.shell.dir().join("media"))?)
         };
-        let stream = ["--dir", "connected", "--stream", "bench", "--to", "media", "--passphrase-file", PASSPHRASE];
+        let stream = [
+            "--dir",
+            "connected",
+            "--stream",
+            "bench",
+            "--to",
+            "media",
+            "--keys",
+            "keys",
+            "--passphrase-file",
+            PASSPHRASE,
+        ];
         let ours = measure(&self.shell, prepare, "sealift-mirror", &[&["bundle", "build"][..], &stream].concat())?;
         table.alone("bundle build", &ours);
         Ok(())

@@ -154,7 +154,7 @@ impl Journey {
         self.on_mirror(&["sync", "--dir", "connected"])?;
         self.on_mirror(&["sync", "--dir", "connected"])?;
         fs::create_dir_all(self.shell.dir().join("media"))?;
-        let keys = ["--to", "media", "--passphrase-file", PASSPHRASE];
+        let keys = ["--to", "media", "--keys", "keys", "--passphrase-file", PASSPHRASE];
         self.on_mirror(&[&["bundle", "build", "--dir", "connected", "--stream", STREAM][..], &keys].concat())
     }
 
@@ -178,7 +178,7 @@ impl Journey {
 
     fn apply(&self, scene: &impl Scene) -> anyhow::Result<()> {
         self.shell.tell("Hosts: plan, run, record, group by group.");
-        self.on_apply(&["init", "apply"])?;
+        self.on_apply(&["init", "apply", "--site", SITE, "--site-keys", "isolated/site"])?;
         let inventory = self.inventory(scene)?;
         fs::write(self.shell.dir().join("apply/inventory.toml"), &inventory)?;
         self.shell.tell(&format!("apply/inventory.toml:\n{}", inventory.trim_end()));
@@ -223,10 +223,10 @@ impl Journey {
     /// Returns the ids of a host's first and last record.
     pub fn records_of(&self, host: &str) -> anyhow::Result<(String, String)> {
         let records = self.json("sealift-apply", &["records", "--dir", "apply", "--host", host, "--json"])?;
-        let list = records.get("records").unwrap_or(&records).as_array().context("records --json is no list")?;
+        let list = records.as_array().context("records --json is no list")?;
         let id = |record: Option<&Value>| {
-            let id = record?.get("id").or_else(|| record?.get("number"))?;
-            Some(id.as_str().map_or_else(|| id.to_string(), str::to_owned))
+            let id = record?.get("sequence")?;
+            Some(id.to_string())
         };
         let (first, last) = (id(list.first()), id(list.last()));
         Ok((first.context("no record before")?, last.context("no record after")?))
@@ -312,10 +312,8 @@ fn planned(document: &Value) -> Vec<PlannedPackage> {
 
 /// Returns the names of the packages whose version differs in a document of `diff --json`.
 pub fn changed_names(difference: &Value) -> Vec<String> {
-    let packages = difference.get("packages").unwrap_or(difference);
-    let lists = ["changed", "updated", "upgraded"].iter().filter_map(|name| packages.get(name)?.as_array());
-    let name = |entry: &Value| entry.get("name").or_else(|| entry.get("package"))?.as_str().map(str::to_owned);
-    lists.flatten().filter_map(name).collect()
+    let changed = difference.get("changed").and_then(Value::as_array).into_iter().flatten();
+    changed.filter_map(|entry| Some(entry.get("name")?.as_str()?.to_owned())).collect()
 }
 
 fn write_private(path: &Path, text: &str) -> anyhow::Result<()> {

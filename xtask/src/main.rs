@@ -18,6 +18,7 @@ mod test;
 mod workspace;
 
 use std::path::PathBuf;
+use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
@@ -74,14 +75,26 @@ struct DemoArgs {
     out: Option<PathBuf>,
 }
 
-fn main() -> anyhow::Result<std::process::ExitCode> {
-    let done = match Args::parse().task {
+fn main() -> ExitCode {
+    match run(Args::parse().task) {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(error) => {
+            eprintln!("Error: {error}");
+            error.chain().skip(1).for_each(|cause| eprintln!("  Caused by: {cause}"));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Runs a task; false if it ran to its end and something in it failed.
+fn run(task: Task) -> anyhow::Result<bool> {
+    match task {
         Task::Demo(args) => demo::run(&args).map(|_| true),
         Task::Test => Ok(test::run()),
         Task::Check => check::run().map(|()| true),
         Task::Graph { check } => graph::run(check).map(|()| true),
         Task::Changelog { check, release } => changelog::run(check, release.as_deref()).map(|()| true),
         Task::Bench { corpus, packages } => bench::run(&corpus, packages).map(|()| true),
-    }?;
-    Ok(if done { std::process::ExitCode::SUCCESS } else { std::process::ExitCode::FAILURE })
+    }
 }

@@ -20,7 +20,7 @@ impl Tally {
         let (verdict, value) = match result {
             Ok(value) => ("ok", Some(value)),
             Err(error) => {
-                eprintln!("Error: {error:?}");
+                eprintln!("Error: {error:#}");
                 ("FAILED", None)
             }
         };

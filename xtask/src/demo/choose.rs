@@ -1,7 +1,7 @@
 //! Chooses at run time which packages the hosts start with: small ones that the security suite has newer.
 //!
 //! A repository that offers half of a family (perl-base without perl) makes the hosts' apt fail. So only packages count
-//! whose dependencies are the C library's kind or are candidates themselves; then each family comes along whole.
+//! whose dependencies have no update, are the C library's kind, or are candidates themselves; each family comes along whole.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -20,7 +20,7 @@ const PER_GROUP: usize = 3;
 /// Returns `groups` sets of packages, each closed under the dependencies that have updates.
 pub fn choose(shell: &Shell, release: &Suite, security: &Suite, groups: usize) -> anyhow::Result<Vec<Vec<String>>> {
     let newer = newer(shell, release, security);
-    let leaves = leaves(&newer);
+    let leaves = leaves(&newer, security);
     let mut order: Vec<&String> = leaves.keys().collect();
     order.sort_by_key(|name| {
         let rank = PREFERRED.iter().position(|known| known == name).unwrap_or(PREFERRED.len());
@@ -68,10 +68,11 @@ fn is_newer(shell: &Shell, new: &str, old: &str) -> bool {
 }
 
 /// Drops candidates with a dependency outside until none is left to drop.
-fn leaves(candidates: &BTreeMap<String, Leaf>) -> BTreeMap<String, &Leaf> {
+fn leaves<'a>(candidates: &'a BTreeMap<String, Leaf>, security: &Suite) -> BTreeMap<String, &'a Leaf> {
     let mut leaves: BTreeMap<String, &Leaf> = candidates.iter().map(|(name, leaf)| (name.clone(), leaf)).collect();
     loop {
-        let known = |name: &String| BASE.contains(&name.as_str()) || leaves.contains_key(name);
+        let still = |name: &String| BASE.contains(&name.as_str()) || !security.packages.contains_key(name);
+        let known = |name: &String| still(name) || leaves.contains_key(name);
         let outside: Vec<String> =
             leaves.iter().filter(|(_, leaf)| !leaf.depends.iter().all(known)).map(|(name, _)| name.clone()).collect();
         if outside.is_empty() {

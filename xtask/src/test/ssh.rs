@@ -60,7 +60,7 @@ fn build(shell: &Shell, model: &str) -> anyhow::Result<()> {
 fn inventory(shell: &Shell, server: &Server, port: u16) -> anyhow::Result<()> {
     let key = fs::read_to_string(shell.dir().join(format!("hosts/{HOST}/etc/ssh/ssh_host_ed25519_key.pub")))?;
     fs::write(shell.dir().join("known_hosts"), format!("[127.0.0.1]:{port} {key}"))?;
-    shell.run("sealift-apply", &["init", "apply-ssh"])?;
+    shell.run("sealift-apply", &["init", "apply-ssh", "--site", "plant-a", "--site-keys", "isolated/site"])?;
     let suites = fs::read_to_string(shell.dir().join("apply/inventory.toml"))?;
     let suites =
         suites.lines().find(|line| line.starts_with("suites")).context("the inventory names suites")?.to_owned();

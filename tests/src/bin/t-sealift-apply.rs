@@ -1,0 +1,7 @@
+//! `sealift-apply`, built fresh for the journeys.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    sealift_apply::main()
+}

@@ -1,0 +1,7 @@
+//! `sealift-bundle`, built fresh for the journeys.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    sealift_bundle::main()
+}

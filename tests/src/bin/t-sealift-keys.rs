@@ -1,0 +1,7 @@
+//! `sealift-keys`, built fresh for the journeys.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    sealift_keys::main()
+}

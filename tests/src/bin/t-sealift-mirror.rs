@@ -1,0 +1,7 @@
+//! `sealift-mirror`, built fresh for the journeys.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    sealift_mirror::main()
+}
