@@ -31,7 +31,7 @@ pub enum ChannelError {
     #[error("channel {0} holds nothing that it could be reverted from")]
     NothingEarlier(ChannelId),
     /// A decision. It stands in the ledger.
-    #[error("refused ({}): {_0}", _0.code())]
+    #[error("refused ({})", _0.code())]
     Refused(#[source] Box<Refusal>),
     /// The state directory.
     #[error(transparent)]

@@ -84,7 +84,7 @@ pub enum PublishError {
     #[error("channel {0} holds no bundle")]
     Empty(ChannelId),
     /// A decision. It stands in the ledger.
-    #[error("refused ({}): {_0}", _0.code())]
+    #[error("refused ({})", _0.code())]
     Refused(#[source] Box<Refusal>),
     /// An upstream whose layout cannot be published.
     #[error("{path} of bundle {bundle} has no place in a published repository: {reason}")]

@@ -35,7 +35,7 @@ pub(crate) use sweep::leftovers;
 #[non_exhaustive]
 pub enum ReceiveError {
     /// A decision. It stands in the ledger.
-    #[error("refused ({}): {refusal}", refusal.code())]
+    #[error("refused ({})", refusal.code())]
     Refused {
         /// The decision.
         #[source]
@@ -52,6 +52,14 @@ pub enum ReceiveError {
         /// Why.
         #[source]
         source: Box<SourceError>,
+        /// Bundles of the same medium that were accepted before.
+        accepted: Vec<String>,
+    },
+    /// A fault after bundles of the same medium had been accepted.
+    #[error("stopped after other bundles of the medium were accepted")]
+    After {
+        /// The fault.
+        source: Box<ReceiveError>,
         /// Bundles of the same medium that were accepted before.
         accepted: Vec<String>,
     },
@@ -129,7 +137,8 @@ pub fn receive(writer: &mut Writer, path: &Path, progress: &dyn Progress) -> Res
     let accepted = report.accepted.iter().map(Accepted::name).collect();
     match outcome {
         Ok(()) => Ok(report),
-        Err(Stop::Fault(error)) => Err(*error),
+        Err(Stop::Fault(error)) if report.accepted.is_empty() => Err(*error),
+        Err(Stop::Fault(source)) => Err(ReceiveError::After { source, accepted }),
         Err(Stop::Medium(source)) => Err(ReceiveError::Medium { source, accepted }),
         Err(Stop::Refused(refusal)) => {
             sweep::clear_quarantine(writer)?;

@@ -76,6 +76,10 @@ pub(super) fn receive(error: &ReceiveError) -> CommandError {
                 .hint("Check that the medium is still there and readable, then run the same command again.")
                 .state(state)
         }
+        ReceiveError::After { source, accepted } => receive(source).state(format!(
+            "Accepted before, from the same medium: {}. Nothing else was accepted; the same command goes on from there.",
+            accepted.join(", ")
+        )),
         ReceiveError::Open(_) => CommandError::from_error(Exit::Failed, error)
             .hint("Give the path of the mounted medium, of its SEALIFT directory, or of a .sealift file."),
         ReceiveError::Full { .. } => {

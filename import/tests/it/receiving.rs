@@ -174,3 +174,29 @@ fn a_bundle_from_the_future_cannot_lift_the_floor_of_time() {
     let Err(ReceiveError::Refused { refusal, .. }) = isolated.receive(&medium) else { panic!() };
     assert!(matches!(*refusal, Refusal::FromTheFuture { .. }));
 }
+
+#[test]
+fn a_fault_after_an_accepted_bundle_says_what_was_accepted() {
+    let mut connected = Connected::new();
+    let isolated = Isolated::new(&connected);
+    let medium = Medium::new();
+    connected.bundle_on(&medium, spec(1, vec![deb("jq", "1.6"), deb("expat", "2.5")]));
+    isolated.accept(&medium);
+    connected.bundle_on(&medium, spec(2, vec![deb("jq", "1.7"), deb("expat", "2.5")]));
+    let mut third = spec(3, vec![deb("jq", "1.8"), deb("expat", "2.5")]);
+    third.base = Some(1);
+    connected.bundle_on(&medium, third);
+    let expat = sealift_model::Digest::of(&deb("expat", "2.5").content);
+    let path = isolated.writer().store().unwrap().path(&expat);
+    std::fs::remove_file(&path).unwrap();
+    let accepted = isolated.accept(&medium);
+    assert_eq!(accepted, ["deb12/2", "deb12/3"], "a complete bundle heals the store");
+    std::fs::remove_file(&path).unwrap();
+    let mut fifth = spec(5, vec![deb("jq", "2.0"), deb("expat", "2.5")]);
+    fifth.base = Some(1);
+    connected.bundle_on(&medium, spec(4, vec![deb("jq", "1.9")]));
+    connected.bundle_on(&medium, fifth);
+    let Err(ReceiveError::After { source, accepted }) = isolated.receive(&medium) else { panic!() };
+    assert!(matches!(*source, ReceiveError::Lost { .. }), "{source}");
+    assert_eq!(accepted, ["deb12/4"]);
+}
