@@ -79,7 +79,11 @@ impl Container {
 
     fn below(&self, dir: &RelPath) -> impl Iterator<Item = (String, u64)> {
         let prefix = format!("{dir}/");
-        self.index.iter().filter_map(move |e| Some((e.place.path().as_str().strip_prefix(&prefix)?.to_owned(), e.size)))
+        // Blobs are many and stand last; a listing of anything else must not walk over them.
+        let first_blob = self.index.partition_point(|e| !matches!(e.place, Place::Blob(_)));
+        let (documents, blobs) = self.index.split_at(first_blob);
+        let part = if dir.segments().next() == Some("blobs") { blobs } else { documents };
+        part.iter().filter_map(move |e| Some((e.place.path().as_str().strip_prefix(&prefix)?.to_owned(), e.size)))
     }
 }
 

@@ -120,3 +120,25 @@ fn a_killed_run_is_cleared_by_the_next() {
     f.verify(&dir).unwrap();
     assert_eq!(fs::read_dir(&dir).unwrap().count(), 1);
 }
+
+#[test]
+fn another_file_system_gets_copies_that_verify() {
+    let Ok(medium) = tempfile::tempdir_in("/dev/shm") else { return };
+    let f = Fixture::new();
+    let manifest = f.manifest(1, &FIRST, None);
+    let metadata = f.metadata(1, &[&manifest]);
+    let evidence = [("build.dsse.json".to_owned(), f.provenance(&manifest.to_bytes().unwrap()))];
+    let report = f.write_parts(medium.path(), &manifest, &evidence, &metadata).unwrap();
+    if !report.linked {
+        assert_eq!(report.bytes_copied, manifest.totals.stored_bytes);
+    }
+    assert!(tree(medium.path()) == tree(&f.medium("m")));
+    f.verify(medium.path()).unwrap();
+    // A store that rots keeps its sizes; the copy notices.
+    let rotten = tempfile::tempdir_in("/dev/shm").unwrap();
+    put(&f.store.path(&Digest::of(b"buoy two")), b"buoy tow");
+    match f.write_parts(rotten.path(), &manifest, &evidence, &metadata) {
+        Err(WriteError::Damaged { blob, .. }) => assert_eq!(blob, Digest::of(b"buoy two")),
+        other => assert!(report.linked, "{other:?}"),
+    }
+}
