@@ -186,15 +186,7 @@ fn publish_revision(
             return Err(error);
         }
     };
-    sealift_fs::replace(&writer.layout().keyring(), &keys.repository.public_armored()?, Mode::Public)?;
-    trees::switch(writer.layout(), channel, number)?;
-    let bundles = crate::channel::names(writer, &revision.content)?;
-    let subject = EventSubject { channel: Some(channel.clone()), ..EventSubject::default() };
-    let detail = format!("tree {number} with {}, valid until {valid_until}", bundles.join(" "));
-    let event = writer.event(EventKind::Published, subject, &detail);
-    let clock = writer.caller().clock;
-    writer.commit(&event, |change| change.set_published(channel, revision.number, number, clock))?;
-    trees::drop_old(writer.layout(), channel, number)?;
+    let bundles = go_live(writer, channel, (revision, number), &keys.repository.public_armored()?, valid_until)?;
     Ok(PublishReport {
         channel: channel.clone(),
         bundles,
@@ -206,6 +198,26 @@ fn publish_revision(
         bytes: plan.packages.values().map(|entry| entry.size).sum(),
         valid_until,
     })
+}
+
+/// Makes a finished tree the one that hosts see, and says so in the ledger; returns the bundles in it.
+fn go_live(
+    writer: &mut Writer,
+    channel: &ChannelId,
+    (revision, tree): (&Revision, u64),
+    keyring: &[u8],
+    valid_until: Timestamp,
+) -> Result<Vec<String>, PublishError> {
+    sealift_fs::replace(&writer.layout().keyring(), keyring, Mode::Public)?;
+    trees::switch(writer.layout(), channel, tree)?;
+    let bundles = crate::channel::names(writer, &revision.content)?;
+    let subject = EventSubject { channel: Some(channel.clone()), ..EventSubject::default() };
+    let detail = format!("tree {tree} with {}, valid until {valid_until}", bundles.join(" "));
+    let event = writer.event(EventKind::Published, subject, &detail);
+    let clock = writer.caller().clock;
+    writer.commit(&event, |change| change.set_published(channel, revision.number, tree, clock))?;
+    trees::drop_old(writer.layout(), channel, tree)?;
+    Ok(bundles)
 }
 
 fn build(
