@@ -244,7 +244,7 @@ fn is_nothing(request: &Request, previous: &Manifest, content: &Content) -> bool
     let of_use = match request.base {
         BaseChoice::Full => false,
         // The same content over another base is for a site that holds less; that is not nothing.
-        BaseChoice::Over(base) => base == previous.sequence || previous.base.is_none_or(|known| known.sequence <= base),
+        BaseChoice::Over(base) => base == previous.sequence || previous.base.is_none_or(|known| known.sequence == base),
         BaseChoice::Receipts => true,
     };
     let same = |(a, b): (&FileEntry, &FileEntry)| {

@@ -13,7 +13,7 @@ use serde_json::json;
 use super::{Action, BuildError, BuildPlan, BuildRefusal, content, evidence};
 use crate::state::State;
 use crate::stream::{self, BundleRecord, Draft, NewBundle, Status, StreamDir};
-use crate::trust::{self, Expiry, Published, RootChain, TrustDir};
+use crate::trust::{self, Expiry, Published, RootChain, TrustDir, TrustError};
 
 /// What signs on this machine.
 #[derive(Debug)]
@@ -75,6 +75,8 @@ pub fn draft(state: &State, writer: &Lock, plan: &BuildPlan, signing: &Signing) 
         return Ok(());
     }
     check_keys(signing)?;
+    // Asked before a number is taken: under an expired root nothing could be published.
+    signing.roots.newest().check_expiry(plan.manifest.created).map_err(TrustError::from)?;
     let manifest = plan.manifest.to_bytes()?;
     let id = Digest::of(&manifest);
     let provenance = metadata::sign_statement(&plan.provenance(id), evidence_keys(signing))?;

@@ -126,7 +126,9 @@ impl StreamAnswer {
                 why: package.why.to_string(),
             }
         });
-        let packages = packages.collect();
+        let mut packages: Vec<_> = packages.collect();
+        // By name, as people look for them; the library's order is that of manifests.
+        packages.sort_by(|a, b| (&a.package, &a.architecture).cmp(&(&b.package, &b.architecture)));
         Self {
             stream: selected.stream,
             packages,

@@ -114,3 +114,57 @@ fn a_forged_receipt_exits_10_and_an_old_one_11() {
     let out = run(&world, &["receipt", "show"]);
     assert!(text(&out.stdout).contains("holds: s bundle 9"), "{}", text(&out.stdout));
 }
+
+#[test]
+fn a_build_that_could_not_be_written_is_finished_by_the_same_command() {
+    let world = world();
+    let (pass, medium) = (world.path("pass"), world.path("medium"));
+    std::fs::write(medium.join("SEALIFT"), "a file of somebody else").unwrap();
+    let args = ["bundle", "build", "--stream", "s", "--to", shown(&medium), "--passphrase-file", shown(&pass)];
+    let out = run(&world, &args);
+    let story = text(&out.stderr);
+    assert_eq!(out.status.code(), Some(1), "{story}");
+    assert!(story.contains("The bundle is sealed and kept in the mirror."), "{story}");
+    std::fs::remove_file(medium.join("SEALIFT")).unwrap();
+    let out = run(&world, &args);
+    assert_eq!(out.status.code(), Some(0), "{}", text(&out.stderr));
+    assert!(text(&out.stdout).contains("Wrote bundle 1 of stream s"), "{}", text(&out.stdout));
+    assert_eq!(world.verify(&medium, 1).bundles.len(), 1);
+    // Another medium, without a key at hand.
+    let other = world.path("other");
+    std::fs::create_dir(&other).unwrap();
+    let out = run(&world, &["bundle", "seal", "--stream", "s", "--to", shown(&other)]);
+    assert_eq!(out.status.code(), Some(0), "{}", text(&out.stderr));
+    assert_eq!(world.verify(&other, 1).bundles.len(), 1);
+}
+
+#[test]
+fn a_held_lock_exits_20() {
+    let world = world();
+    let state = world.state();
+    let _lock = state.lock().unwrap();
+    let pass = world.path("pass");
+    let out = run(&world, &["bundle", "build", "--stream", "s", "--passphrase-file", shown(&pass)]);
+    assert_eq!(out.status.code(), Some(20), "{}", text(&out.stderr));
+    assert_eq!(run(&world, &["bundle", "build", "--stream", "s", "--plan"]).status.code(), Some(0));
+}
+
+#[test]
+fn a_draft_tells_the_holders_what_to_type() {
+    let world = World::new("2-of-3", "[\"jq\"]");
+    world.sync(0, OFFERS);
+    std::fs::write(world.path("pass"), format!("{PASSPHRASE}\n")).unwrap();
+    for key in ["targets-2", "targets-3"] {
+        crate::signatures::take_keys(&world, key);
+    }
+    let pass = world.path("pass");
+    let out = run(&world, &["bundle", "build", "--stream", "s", "--passphrase-file", shown(&pass)]);
+    assert_eq!(out.status.code(), Some(0), "{}", text(&out.stderr));
+    let answer = text(&out.stdout);
+    for part in ["1 of 2", "sealift-keys sign", "draft/targets.json", "root.json", "bundle seal --stream s 1 --to DIR"]
+    {
+        assert!(answer.contains(part), "{part}: {answer}");
+    }
+    let list = run(&world, &["bundle", "list"]);
+    assert!(text(&list.stdout).contains("awaiting signatures"), "{}", text(&list.stdout));
+}

@@ -3,12 +3,13 @@
 use std::path::{Path, PathBuf};
 
 use sealift_keys::KeyFile;
-use sealift_mirror::build::{Action, BaseChoice, BuildError, BuildRefusal, Sealed};
+use sealift_mirror::build::{Action, BaseChoice, BuildError, BuildRefusal, Created, Request, Sealed};
 use sealift_mirror::stream::StreamDir;
 use sealift_mirror::trust::TrustError;
-use sealift_trust::Purpose;
+use sealift_model::StreamId;
+use sealift_trust::{Purpose, Refusal};
 
-use crate::kit::{PASSPHRASE, World, passphrase, seq, stream};
+use crate::kit::{PASSPHRASE, World, passphrase, seq, stream, time};
 
 const FIRST: &[(&str, &str, &str)] = &[("jq", "1.6", "")];
 const SECOND: &[(&str, &str, &str)] = &[("jq", "1.7", "")];
@@ -196,4 +197,48 @@ fn keys_that_must_be_here_are_named() {
         }
         assert_eq!(world.documents(), before, "no number is taken");
     }
+}
+
+#[test]
+fn an_expired_root_takes_no_number() {
+    let world = World::new("1-of-1", "[\"jq\"]");
+    world.sync(0, FIRST);
+    let before = world.documents();
+    let error = world.build(365, BaseChoice::Receipts).unwrap_err();
+    let expired = |error: &BuildError| matches!(error, BuildError::Trust(e) if matches!(**e, TrustError::Refused(Refusal::Expired { .. })));
+    assert!(expired(&error), "{error:?}");
+    assert_eq!(world.documents(), before);
+}
+
+#[test]
+fn a_draft_is_made_anew_when_another_bundle_was_sealed_meanwhile() {
+    let world = World::new("1-of-1", "[\"jq\"]");
+    let config = world.mirror().join("mirror.toml");
+    let text = std::fs::read_to_string(&config).unwrap();
+    std::fs::write(&config, format!("{text}[[stream]]\nname = \"t\"\nupstreams = [\"u\"]\nall = true\n")).unwrap();
+    world.sync(0, FIRST);
+    let desk = take_keys(&world, "targets");
+    world.build(1, BaseChoice::Receipts).unwrap();
+    let old = std::fs::read(StreamDir::of(&world.mirror(), &stream()).draft_file(seq(1))).unwrap();
+    std::fs::rename(&desk[0], world.keys().join("keys/targets-1.key")).unwrap();
+    let (state, signing) = (world.state(), world.signing());
+    let lock = state.lock().unwrap();
+    let other = StreamId::new("t").unwrap();
+    let request = Request { stream: other.clone(), base: BaseChoice::Receipts, created: Created::Given(time(2)) };
+    let plan = sealift_mirror::build::plan(&state, &request).unwrap();
+    sealift_mirror::build::draft(&state, &lock, &plan, &signing).unwrap();
+    let sealed = sealift_mirror::build::seal(&state, &lock, (&other, seq(1)), &signing, time(2)).unwrap();
+    assert_eq!(sealed, Sealed::Complete);
+    drop(lock);
+    take_keys(&world, "targets");
+    match world.seal(1, 3).unwrap() {
+        Sealed::Waiting(waiting) => assert!(waiting.redrafted),
+        Sealed::Complete => panic!("sealed without a signature"),
+    }
+    let new = std::fs::read(StreamDir::of(&world.mirror(), &stream()).draft_file(seq(1))).unwrap();
+    assert_ne!(old, new);
+    sign_at_desk(&world, 1, &world.path("desk/targets-1.key"));
+    assert_eq!(world.seal(1, 3).unwrap(), Sealed::Complete);
+    let medium = world.write(1, "medium").unwrap();
+    assert_eq!(world.verify(&medium, 3).trust.targets_version, 2);
 }
