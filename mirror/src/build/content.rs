@@ -158,15 +158,19 @@ fn carried(upstream: &UpstreamId, path: &str) -> Result<RelPath, BuildError> {
         .map_err(|source| BuildError::Path { upstream: upstream.clone(), source })
 }
 
-/// Gives every file that `base` does not hold its stored form: indexes that are plain text as zstd, the rest as it is.
+/// Gives every file that the bundle carries its stored form: indexes that are plain text as zstd, the rest as it is.
+///
+/// Packages that `base` holds are left out. Everything else is carried again, changed or not (format/manifest, first
+/// paragraph): without keyring, Release file and index nobody could check the upstream's signatures from the medium.
 pub(super) fn store_all(store: &Store, files: &mut [FileEntry], base: &BTreeSet<Digest>) -> Result<(), BuildError> {
+    let carried = |file: &FileEntry| file.role != FileRole::Package || !base.contains(&file.sha256);
     let mut encoded: BTreeMap<Digest, Stored> = BTreeMap::new();
-    for file in files.iter().filter(|file| is_plain_index(file) && !base.contains(&file.sha256)) {
+    for file in files.iter().filter(|file| is_plain_index(file)) {
         if let Entry::Vacant(slot) = encoded.entry(file.sha256) {
             slot.insert(compress(store, file, &mut io::sink())?);
         }
     }
-    for file in files.iter_mut().filter(|file| !base.contains(&file.sha256)) {
+    for file in files.iter_mut().filter(|file| carried(file)) {
         let as_is = Stored { encoding: Encoding::Identity, sha256: file.sha256, size: file.size };
         file.stored = Some(encoded.get(&file.sha256).copied().unwrap_or(as_is));
     }

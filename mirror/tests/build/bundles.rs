@@ -69,12 +69,19 @@ fn an_incremental_bundle_carries_only_what_its_base_lacks() {
     let carried: Vec<_> = plan.manifest.files.iter().filter(|f| f.stored.is_some()).map(|f| (f.role, &f.deb)).collect();
     let names: Vec<_> = carried.iter().filter_map(|(_, deb)| deb.as_ref()).map(|d| d.version.as_str()).collect();
     assert_eq!(names, ["1.7"], "only the new package");
-    assert!(carried.iter().any(|(role, _)| *role == FileRole::Release));
-    assert!(!carried.iter().any(|(role, _)| *role == FileRole::Keyring), "the base has the keyring");
+    for role in [FileRole::Release, FileRole::Index, FileRole::Keyring] {
+        assert!(
+            carried.iter().any(|(carried, _)| *carried == role),
+            "{role:?}: the medium shows its own upstream chain"
+        );
+    }
     let update = &plan.changes.updated[0];
     assert_eq!((update.old.as_deref(), update.new.as_deref()), (Some("1.6"), Some("1.7")));
     assert_eq!(update.why.as_deref(), Some("rule packages = \"jq\""));
     assert_eq!(plan.changes.unchanged, 1);
+    // Alone on a medium it shows its whole upstream chain; the packages it leaves out are in the index it carries.
+    let alone = world.write(2, "alone").unwrap();
+    assert_eq!(world.verify(&alone, 3).bundles.len(), 1);
     // Both on one medium verify; the second one's targets still list the first.
     world.write(1, "medium").unwrap();
     let medium = world.write(2, "medium").unwrap();
