@@ -6,6 +6,7 @@ mod error;
 mod facts;
 mod init;
 mod plan;
+mod reading;
 mod records;
 mod run;
 mod show;

@@ -1,150 +1,39 @@
-//! Keeps state records: one signed file each, chained, with an index that can be rebuilt.
+//! Reads state records: one signed file each, chained, with an index that can be made anew.
 //!
-//! A record exists when its file has its name; the envelope was written before, so there is none without. Numbers have
-//! no gaps and each record names the digest of the one before, so that none can be changed, left out or exchanged
-//! unseen. The index answers lists; it is never asked what a record says.
+//! Reading takes the public statement key alone, so that whoever checks records need not be trusted to make them;
+//! [`writer`] is where the private one is needed. A record exists when its file has its name; the envelope was written
+//! before, so there is none without. Numbers have no gaps and each record names the digest of the one before, so that
+//! none can be changed, left out or exchanged unseen. The index answers lists; it is never asked what a record says.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-use sealift_fs::{Lock, Mode, PathError};
+use sealift_fs::PathError;
 use sealift_model::escape::printable;
-use sealift_model::{Digest, HostId, Timestamp};
-use sealift_site::StatementKey;
-use sealift_trust::EvidenceRefusal;
+use sealift_model::{Digest, HostId, SiteId};
+use sealift_trust::PublicKey;
+use serde::Serialize;
 
-use crate::record::{self, Outcome, Phase, Record, RecordForm};
+use crate::record::{self, Phase, Record};
 use crate::seal;
 
 mod index;
+pub mod refusal;
+pub mod writer;
 
-pub use index::{IndexError, Summary};
+pub use index::Summary;
+pub use refusal::{RecordRefusal, RecordsError};
+pub use writer::{Draft, RecordsWriter};
 
 /// What stands before the first record.
 pub const NONE_BEFORE: Digest = Digest::from_bytes([0; 32]);
 
-/// The records of a state directory.
+/// State records, to be read and checked.
 pub struct Records<'a> {
     dir: PathBuf,
-    index: PathBuf,
-    key: &'a StatementKey,
-}
-
-/// What a record says besides its place in the chain.
-#[derive(Debug, Clone)]
-pub struct Draft {
-    /// Who runs it.
-    pub actor: String,
-    /// Name and version of the tool.
-    pub tool: String,
-    /// The plan's id.
-    pub plan: Digest,
-    /// The run's name.
-    pub run: String,
-    /// The host.
-    pub host: HostId,
-    /// Before or after.
-    pub phase: Phase,
-    /// When it began.
-    pub started: Timestamp,
-    /// When it ended.
-    pub finished: Timestamp,
-    /// The host's state.
-    pub state: Option<crate::state::HostState>,
-    /// What came of it, and why; only after.
-    pub outcome: Option<(Outcome, Option<String>)>,
-    /// What was said; only after.
-    pub log: Vec<String>,
-}
-
-/// Why the records as a whole, or one of them, are refused.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum RecordRefusal {
-    /// A record whose envelope is not what it should be.
-    #[error("record {sequence} ({file}) is not signed by this site's statement key")]
-    Signature {
-        /// Its number.
-        sequence: u64,
-        /// Its file.
-        file: String,
-        /// What is wrong.
-        #[source]
-        source: EvidenceRefusal,
-    },
-    /// A record without envelope.
-    #[error("record {sequence} ({file}) has no signature beside it")]
-    Unsigned {
-        /// Its number.
-        sequence: u64,
-        /// Its file.
-        file: String,
-    },
-    /// A record that is no record.
-    #[error("record {sequence} ({file}) is malformed")]
-    Form {
-        /// Its number.
-        sequence: u64,
-        /// Its file.
-        file: String,
-        /// What is wrong.
-        #[source]
-        source: RecordForm,
-    },
-    /// A record under another's name.
-    #[error("record {sequence} ({file}) says it is {says}")]
-    Name {
-        /// The number of its file.
-        sequence: u64,
-        /// Its file.
-        file: String,
-        /// Its own words.
-        says: String,
-    },
-    /// A number is missing.
-    #[error("record {missing} is missing: the chain goes on with {next}")]
-    Gap {
-        /// The number that is not there.
-        missing: u64,
-        /// The next file.
-        next: String,
-    },
-    /// Two files with one number.
-    #[error("there are two records with number {sequence}: {file} is the second")]
-    Twice {
-        /// The number.
-        sequence: u64,
-        /// The second file.
-        file: String,
-    },
-    /// The chain is broken.
-    #[error("record {sequence} ({file}) does not follow the record before it: that one was changed or exchanged")]
-    Chain {
-        /// Its number.
-        sequence: u64,
-        /// Its file.
-        file: String,
-    },
-}
-
-/// Why records cannot be read or written.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum RecordsError {
-    /// The disk.
-    #[error(transparent)]
-    Fs(#[from] PathError),
-    /// A refusal.
-    #[error(transparent)]
-    Refused(#[from] RecordRefusal),
-    /// A record that cannot be written in its format.
-    #[error("the state record cannot be written")]
-    Form(#[from] RecordForm),
-    /// The index.
-    #[error("the index of the records cannot be used")]
-    Index(#[from] IndexError),
-    /// There is no such record.
-    #[error("there is no record `{0}`")]
-    Unknown(String),
+    /// The index, where there may be one.
+    index: Option<PathBuf>,
+    key: &'a PublicKey,
 }
 
 /// A record and its place.
@@ -154,6 +43,32 @@ pub struct Kept {
     pub record: Record,
     /// Digest of its file.
     pub digest: Digest,
+}
+
+/// A run that left a record before on a host and none after: it was ended in the middle, or still goes on.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Unfinished {
+    /// The host.
+    pub host: String,
+    /// The run.
+    pub run: String,
+    /// The plan's id.
+    pub plan: String,
+    /// Number of the record before.
+    pub before: u64,
+}
+
+/// What a chain of good records says as a whole.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Verified {
+    /// How many records there are.
+    pub count: u64,
+    /// Digest of the last.
+    pub head: Digest,
+    /// The site that the records are of; `None` without records.
+    pub site: Option<SiteId>,
+    /// Runs without an end, in the order they began.
+    pub unfinished: Vec<Unfinished>,
 }
 
 /// Name of a record's file, taken apart.
@@ -178,48 +93,34 @@ impl Name {
     fn file(&self) -> String {
         format!("{}.json", self.stem)
     }
+
+    /// The host, by the name alone; [`Records::checked`] holds the record to it.
+    fn host(&self) -> Option<&str> {
+        let rest = self.stem.split_once('-')?.1;
+        rest.rsplit_once('-').map(|(host, _)| host)
+    }
 }
 
 impl<'a> Records<'a> {
     /// Opens the records of the state directory `state`.
-    pub fn open(state: &Path, key: &'a StatementKey) -> Self {
-        Self { dir: state.join("records"), index: state.join("index.sqlite"), key }
+    pub fn open(state: &Path, key: &'a PublicKey) -> Self {
+        Self { dir: state.join("records"), index: Some(state.join("index.sqlite")), key }
+    }
+
+    /// Opens a directory of records that stands by itself: a copy, an archive. **Writes nothing beside it.**
+    pub fn of_copy(dir: &Path, key: &'a PublicKey) -> Self {
+        Self { dir: dir.to_owned(), index: None, key }
     }
 
     fn names(&self) -> Result<Vec<Name>, PathError> {
         let files = match sealift_fs::list_dir(&self.dir) {
-            Err(error) if error.is_not_found() => Vec::new(),
+            // A state directory has no records before its first run; a copy that is not there is a mistake.
+            Err(error) if error.is_not_found() && self.index.is_some() => Vec::new(),
             other => other?,
         };
         let mut names: Vec<Name> = files.iter().filter_map(|file| Name::of(file)).collect();
         names.sort_by(|a, b| (a.sequence, &a.stem).cmp(&(b.sequence, &b.stem)));
         Ok(names)
-    }
-
-    /// Returns the number the next record will have.
-    pub fn next_sequence(&self) -> Result<u64, RecordsError> {
-        Ok(self.names()?.last().map_or(1, |last| last.sequence + 1))
-    }
-
-    /// Signs and appends a record.
-    pub fn append(&self, _lock: &Lock, draft: Draft) -> Result<Kept, RecordsError> {
-        sealift_fs::create_dir_all(&self.dir, Mode::Public)?;
-        let last = self.names()?.pop();
-        let previous = match &last {
-            Some(name) => self.checked(name)?.digest,
-            None => NONE_BEFORE,
-        };
-        let record = chained(draft, last.map_or(1, |name| name.sequence + 1), previous, self.key);
-        let bytes = record.to_bytes()?;
-        let stem = record.stem();
-        let envelope =
-            seal::sign(self.key, &format!("{stem}.json"), record::PREDICATE, &bytes).map_err(RecordForm::Json)?;
-        sealift_fs::replace(&self.dir.join(format!("{stem}.dsse.json")), &envelope, Mode::Public)?;
-        sealift_fs::write_new(&self.dir.join(format!("{stem}.json")), &bytes, Mode::Public)?;
-        let kept = Kept { record, digest: Digest::of(&bytes) };
-        // The record is there. An index that could not take it is rebuilt when it is next asked.
-        let _ = index::add(&self.index, &kept);
-        Ok(kept)
     }
 
     /// Reads a record and checks its form, name and signature.
@@ -232,8 +133,11 @@ impl<'a> Records<'a> {
             other => other?,
         };
         // The signature first: what nobody vouches for is not worth reading.
-        seal::check(&envelope, self.key.public(), record::PREDICATE, digest)
-            .map_err(|source| RecordRefusal::Signature { sequence, file: file.clone(), source })?;
+        seal::check(&envelope, self.key, record::PREDICATE, digest).map_err(|source| RecordRefusal::Signature {
+            sequence,
+            file: file.clone(),
+            source,
+        })?;
         let record = Record::from_bytes(&bytes).map_err(|source| RecordRefusal::Form {
             sequence,
             file: file.clone(),
@@ -255,11 +159,12 @@ impl<'a> Records<'a> {
         self.checked(found.ok_or_else(|| RecordsError::Unknown(printable(text)))?)
     }
 
-    /// Checks every record and the chain; returns how many there are and the digest of the last.
-    pub fn verify(&self) -> Result<(u64, Digest), RecordsError> {
-        let (mut count, mut head) = (0, NONE_BEFORE);
+    /// Checks every record and the chain. A run without an end is reported, not refused: nothing is wrong with what is
+    /// there.
+    pub fn verify(&self) -> Result<Verified, RecordsError> {
+        let mut verified = Verified { count: 0, head: NONE_BEFORE, site: None, unfinished: Vec::new() };
         for name in self.names()? {
-            let expected = count + 1;
+            let expected = verified.count + 1;
             if name.sequence < expected {
                 return Err(RecordRefusal::Twice { sequence: name.sequence, file: name.file() }.into());
             }
@@ -267,56 +172,76 @@ impl<'a> Records<'a> {
                 return Err(RecordRefusal::Gap { missing: expected, next: name.file() }.into());
             }
             let kept = self.checked(&name)?;
-            if kept.record.previous != head {
+            if kept.record.previous != verified.head {
                 return Err(RecordRefusal::Chain { sequence: expected, file: name.file() }.into());
             }
-            (count, head) = (expected, kept.digest);
+            (verified.count, verified.head) = (expected, kept.digest);
+            verified.note(&kept.record);
         }
-        Ok((count, head))
+        Ok(verified)
     }
 
-    /// Lists the records, of one host or all, from the index; rebuilds it if it does not have exactly these files.
+    /// Lists the records, of one host or all, from the index; if it does not have exactly these files, from the records
+    /// themselves, and makes the index anew where that is allowed.
     pub fn list(&self, host: Option<&HostId>) -> Result<Vec<Summary>, RecordsError> {
-        let files: Vec<String> = self.names()?.iter().map(Name::file).collect();
-        if files.is_empty() {
-            return Ok(Vec::new());
-        }
-        let listed = match index::list(&self.index) {
-            Ok(listed) if listed.iter().map(|s| &s.file).eq(files.iter()) => listed,
-            _ => self.rebuild()?,
+        let names = self.names()?;
+        let complete = |listed: &Vec<Summary>| listed.iter().map(|s| s.file.clone()).eq(names.iter().map(Name::file));
+        let indexed = self.index.as_ref().and_then(|path| index::list(path).ok()).filter(complete);
+        let mut listed = match indexed {
+            Some(listed) => listed,
+            None => self.summaries(&names)?,
         };
-        Ok(listed.into_iter().filter(|summary| host.is_none_or(|host| summary.host == host.as_str())).collect())
+        mark_unfinished(&mut listed);
+        listed.retain(|summary| host.is_none_or(|host| summary.host == host.as_str()));
+        Ok(listed)
     }
 
-    fn rebuild(&self) -> Result<Vec<Summary>, RecordsError> {
-        sealift_fs::remove_file(&self.index)?;
-        for name in self.names()? {
-            index::add(&self.index, &self.checked(&name)?)?;
+    fn summaries(&self, names: &[Name]) -> Result<Vec<Summary>, RecordsError> {
+        let mut listed = Vec::new();
+        for name in names {
+            listed.push(Summary::of(&self.checked(name)?));
         }
-        Ok(index::list(&self.index)?)
+        if let Some(path) = &self.index {
+            // Who may only read lists as well, more slowly.
+            let _ = index::replace(path, &listed);
+        }
+        Ok(listed)
+    }
+
+    /// Returns the record that the last run on `host` left before it was ended, if that run has no end.
+    pub fn left_unfinished(&self, host: &HostId) -> Result<Option<Kept>, RecordsError> {
+        let last = self.names()?.into_iter().rev().find(|name| name.host() == Some(host.as_str()));
+        match last {
+            Some(name) => Ok(Some(self.checked(&name)?).filter(|kept| kept.record.phase == Phase::Before)),
+            None => Ok(None),
+        }
     }
 }
 
-fn chained(draft: Draft, sequence: u64, previous: Digest, key: &StatementKey) -> Record {
-    let after = draft.phase == Phase::After;
-    let (outcome, reason) = draft.outcome.map_or((None, None), |(outcome, reason)| (Some(outcome), reason));
-    Record {
-        actor: printable(&draft.actor),
-        finished: draft.finished,
-        host: draft.host,
-        log: after.then(|| draft.log.iter().take(record::LOG_LINES).map(|line| printable(line)).collect()),
-        outcome,
-        phase: draft.phase,
-        plan: draft.plan,
-        previous,
-        reason: reason.map(|text| printable(&text)),
-        run: draft.run,
-        schema: record::SCHEMA.into(),
-        sequence,
-        site: key.site().clone(),
-        started: draft.started,
-        state: draft.state,
-        tool: draft.tool,
+impl Verified {
+    fn note(&mut self, record: &Record) {
+        self.site.get_or_insert_with(|| record.site.clone());
+        match record.phase {
+            Phase::Before => self.unfinished.push(Unfinished {
+                host: record.host.to_string(),
+                run: printable(&record.run),
+                plan: record.plan.to_hex(),
+                before: record.sequence,
+            }),
+            Phase::After => {
+                let run = printable(&record.run);
+                self.unfinished.retain(|u| u.host != record.host.as_str() || u.run != run);
+            }
+        }
+    }
+}
+
+fn mark_unfinished(listed: &mut [Summary]) {
+    let after = Phase::After.as_str();
+    let key = |summary: &Summary| (summary.run.clone(), summary.host.clone());
+    let ended: BTreeSet<_> = listed.iter().filter(|s| s.phase == after).map(key).collect();
+    for summary in listed.iter_mut().filter(|s| s.phase != after) {
+        summary.unfinished = !ended.contains(&key(summary));
     }
 }
 

@@ -17,7 +17,7 @@ use crate::inventory::Inventory;
 use crate::plan::{Action, Change, HostPlan, Plan};
 use crate::planner::{self, Opener, PlannerError, chain};
 use crate::record::{Outcome, Phase};
-use crate::records::{Draft, Records, RecordsError};
+use crate::records::{Draft, RecordsError, RecordsWriter};
 use crate::state::HostState;
 
 pub mod verdict;
@@ -30,7 +30,7 @@ pub struct Session<'a> {
     /// The inventory as it is now.
     pub inventory: &'a Inventory,
     /// Where records go.
-    pub records: &'a Records<'a>,
+    pub records: &'a RecordsWriter<'a>,
     /// Proof that nobody else runs here.
     pub lock: &'a Lock,
     /// Opens the way to a host.

@@ -10,10 +10,9 @@ use sealift_term::{CommandError, Exit, Table, Term};
 use serde::Serialize;
 
 use super::error;
-use super::state_dir::StateDir;
+use super::reading::ReadArgs;
 use crate::compare::{Difference, compare};
 use crate::record::Record;
-use crate::records::Records;
 
 /// Show what is different between two state records
 #[derive(Debug, Args)]
@@ -22,6 +21,8 @@ pub(super) struct DiffArgs {
     before: String,
     /// Number or file of the later record
     after: String,
+    #[command(flatten)]
+    read: ReadArgs,
 }
 
 #[derive(Serialize)]
@@ -34,8 +35,8 @@ struct Answer {
 }
 
 pub(super) fn run(args: &DiffArgs, dir: Option<&Path>, term: Term) -> Result<ExitCode, CommandError> {
-    let state = StateDir::open(dir)?;
-    let records = Records::open(&state.path, &state.key);
+    let reading = args.read.open(dir)?;
+    let records = reading.records();
     let find = |text: &str| records.find(text).map(|kept| kept.record).map_err(|e| error::records(&e));
     let (before, after) = (find(&args.before)?, find(&args.after)?);
     if before.host != after.host {

@@ -1,13 +1,14 @@
 //! Which exit code and which hint belong to which error of the library.
 
 use sealift_fs::{LockError, PathError};
+use sealift_site::SiteKeyError;
 use sealift_term::{CommandError, Exit};
 
 use crate::apt::{AptError, RepositoryFault};
 use crate::inventory::{FILE, InventoryError};
 use crate::planner::PlannerError;
 use crate::plans::{PlanRefusal, PlansError};
-use crate::records::RecordsError;
+use crate::records::{RecordRefusal, RecordsError};
 use crate::runner::{RunRefusal, RunnerError};
 use crate::setup::SetupError;
 
@@ -43,7 +44,22 @@ pub(super) fn setup(error: &SetupError) -> CommandError {
         SetupError::Exists(_) => failure.hint("edit it, or name another directory"),
         SetupError::OtherSite { .. } => failure.hint("set `name` or `statement_key` under [site] in inventory.toml"),
         SetupError::Key(_) => failure.hint("`statement_key` under [site] in inventory.toml names the keys' directory"),
-        SetupError::Fs(_) => failure,
+        SetupError::Fs(_) | SetupError::NoPublicKey { .. } => failure,
+    }
+}
+
+/// The public key that `--key` names.
+pub(super) fn public_key(error: &SiteKeyError) -> CommandError {
+    CommandError::with_cause(Exit::Failed, "the public statement key cannot be read", error)
+        .hint("--key takes the statement.pub that lies beside the site's statement.key")
+}
+
+/// The key of the state directory, for commands that only read.
+pub(super) fn reading_key(error: &SetupError) -> CommandError {
+    match error {
+        SetupError::NoPublicKey { .. } => CommandError::from_error(Exit::Failed, error)
+            .hint("reading records takes the public key alone; name it: --key statement.pub"),
+        _ => setup(error),
     }
 }
 
@@ -90,14 +106,18 @@ pub(super) fn plans(error: &PlansError) -> CommandError {
 pub(super) fn records(error: &RecordsError) -> CommandError {
     match error {
         RecordsError::Refused(refusal) => {
-            CommandError::with_cause(Exit::RefusedSignature, "refused the state records", refusal)
+            let failure = CommandError::with_cause(Exit::RefusedSignature, "refused the state records", refusal);
+            match refusal {
+                RecordRefusal::Signature { sequence: 1, .. } => {
+                    failure.hint("the key may be another site's; the site shows its own: sealift-import key show")
+                }
+                _ => failure.hint("keep these files as they are and compare them with a copy made earlier"),
+            }
         }
         RecordsError::Unknown(_) => {
             CommandError::from_error(Exit::Usage, error).hint("list them: sealift-apply records")
         }
-        RecordsError::Fs(_) | RecordsError::Form(_) | RecordsError::Index(_) => {
-            CommandError::from_error(Exit::Failed, error)
-        }
+        RecordsError::Fs(_) | RecordsError::Form(_) => CommandError::from_error(Exit::Failed, error),
     }
 }
 

@@ -1,14 +1,16 @@
 //! `sealift-apply records`.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::process::ExitCode;
 
 use clap::Args;
-use sealift_term::{CommandError, Table, Term};
+use sealift_term::{CommandError, Exit, Table, Term};
 
 use super::error;
-use super::state_dir::StateDir;
-use crate::records::{Records, Summary};
+use super::reading::ReadArgs;
+use crate::inventory::meant;
+use crate::records::Summary;
 
 /// List state records
 #[derive(Debug, Args)]
@@ -16,17 +18,36 @@ pub(super) struct RecordsArgs {
     /// Only those of this host
     #[arg(long)]
     host: Option<String>,
+    #[command(flatten)]
+    read: ReadArgs,
 }
 
 pub(super) fn run(args: &RecordsArgs, dir: Option<&Path>, term: Term) -> Result<ExitCode, CommandError> {
-    let state = StateDir::open(dir)?;
-    let host = match &args.host {
-        Some(name) => Some(state.inventory.host(name).map_err(|e| error::inventory(&e))?.name.clone()),
-        None => None,
-    };
-    let records = Records::open(&state.path, &state.key).list(host.as_ref()).map_err(|e| error::records(&e))?;
+    let mut records = args.read.open(dir)?.records().list(None).map_err(|e| error::records(&e))?;
+    if let Some(name) = &args.host {
+        // The inventory need not know a host that has records from earlier.
+        let known: BTreeSet<String> = records.iter().map(|record| record.host.clone()).collect();
+        records.retain(|record| record.host == *name);
+        if records.is_empty() {
+            return Err(no_record_of(name, &known));
+        }
+    }
     term.answer(&records, |records| render(records));
     Ok(ExitCode::SUCCESS)
+}
+
+fn no_record_of(name: &str, known: &BTreeSet<String>) -> CommandError {
+    let known: Vec<&str> = known.iter().map(String::as_str).collect();
+    let there = if known.is_empty() {
+        "there are none at all".into()
+    } else {
+        format!("there are some of {}", known.join(", "))
+    };
+    let failure = CommandError::new(Exit::Usage, format!("there is no state record of a host `{name}`; {there}"));
+    match meant(name, &known) {
+        Some(meant) => failure.hint(format!("did you mean `{meant}`?")),
+        None => failure,
+    }
 }
 
 fn render(records: &[Summary]) -> String {

@@ -13,7 +13,7 @@ use super::state_dir::StateDir;
 use super::{actor, error};
 use crate::plans::Plans;
 use crate::record::Outcome;
-use crate::records::Records;
+use crate::records::RecordsWriter;
 use crate::runner::{self, HostReport, RunOptions, RunReport, Session};
 
 /// Do exactly what a plan says on each of its hosts; record the state before and after
@@ -33,7 +33,7 @@ pub(super) fn run(args: &RunArgs, dir: Option<&Path>, term: Term) -> Result<Exit
     let state = StateDir::open(dir)?;
     let lock = state.lock()?;
     let (id, plan) = Plans::open(&state.path, &state.key).find(&args.plan).map_err(|e| error::plans(&e))?;
-    let records = Records::open(&state.path, &state.key);
+    let records = RecordsWriter::open(&state.path, &state.key);
     let progress = term.progress();
     let session = Session {
         inventory: &state.inventory,

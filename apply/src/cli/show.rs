@@ -11,9 +11,8 @@ use serde::Serialize;
 
 use super::error;
 use super::facts::{render_packages, render_state};
-use super::state_dir::StateDir;
+use super::reading::ReadArgs;
 use crate::record::Record;
-use crate::records::Records;
 
 /// Show a state record after checking its signature
 #[derive(Debug, Args)]
@@ -23,6 +22,8 @@ pub(super) struct ShowArgs {
     /// List the packages as well
     #[arg(long)]
     packages: bool,
+    #[command(flatten)]
+    read: ReadArgs,
 }
 
 #[derive(Serialize)]
@@ -32,8 +33,7 @@ struct Answer {
 }
 
 pub(super) fn run(args: &ShowArgs, dir: Option<&Path>, term: Term) -> Result<ExitCode, CommandError> {
-    let state = StateDir::open(dir)?;
-    let kept = Records::open(&state.path, &state.key).find(&args.record).map_err(|e| error::records(&e))?;
+    let kept = args.read.open(dir)?.records().find(&args.record).map_err(|e| error::records(&e))?;
     let answer = Answer { digest: kept.digest, record: kept.record };
     term.answer(&answer, |answer| render(answer, args.packages));
     Ok(ExitCode::SUCCESS)

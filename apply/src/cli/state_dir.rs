@@ -1,4 +1,4 @@
-//! Opens the state directory for a command.
+//! Opens the state directory for commands that sign.
 
 use std::path::{Path, PathBuf};
 
@@ -10,7 +10,7 @@ use super::error;
 use crate::inventory::Inventory;
 use crate::setup;
 
-/// The state directory with its inventory and key.
+/// The state directory with its inventory and private key.
 pub(super) struct StateDir {
     pub path: PathBuf,
     pub inventory: Inventory,
@@ -31,9 +31,14 @@ impl StateDir {
     }
 }
 
+/// Returns the state directory's absolute path.
+pub(super) fn path(dir: Option<&Path>) -> PathBuf {
+    std::path::absolute(dir.unwrap_or(Path::new("."))).unwrap_or_else(|_| PathBuf::from("."))
+}
+
 /// Reads the inventory of `dir`, or of the current directory.
 pub(super) fn inventory(dir: Option<&Path>) -> Result<(PathBuf, Inventory), CommandError> {
-    let path = std::path::absolute(dir.unwrap_or(Path::new("."))).unwrap_or_else(|_| PathBuf::from("."));
+    let path = path(dir);
     let inventory = Inventory::read(&path).map_err(|e| error::inventory(&e))?;
     Ok((path, inventory))
 }

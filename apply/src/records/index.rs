@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use rusqlite::{Connection, Row, params};
+use rusqlite::{Connection, OpenFlags, Row, params};
 use serde::Serialize;
 
 use super::Kept;
@@ -43,42 +43,71 @@ pub struct Summary {
     pub started: String,
     /// When it ended.
     pub finished: String,
+    /// Whether its run left no record after on this host.
+    pub unfinished: bool,
 }
 
-fn open(path: &Path) -> Result<Connection, IndexError> {
-    let connection = Connection::open(path)?;
+impl Summary {
+    /// Takes from a record what lists show.
+    pub fn of(kept: &Kept) -> Self {
+        let record = &kept.record;
+        Self {
+            sequence: i64::try_from(record.sequence).unwrap_or(i64::MAX),
+            file: format!("{}.json", record.stem()),
+            digest: kept.digest.to_hex(),
+            host: record.host.to_string(),
+            phase: record.phase.to_string(),
+            run: record.run.clone(),
+            plan: record.plan.to_hex(),
+            outcome: record.outcome.map(|outcome| outcome.to_string()),
+            packages_digest: record.state.as_ref().map(|state| state.packages_digest.to_hex()),
+            started: record.started.to_string(),
+            finished: record.finished.to_string(),
+            unfinished: false,
+        }
+    }
+}
+
+/// Adds records, all or none.
+pub fn add(path: &Path, summaries: &[Summary]) -> Result<(), IndexError> {
+    let mut connection = Connection::open(path)?;
     connection.execute_batch(
         "PRAGMA journal_mode=DELETE; PRAGMA synchronous=EXTRA; PRAGMA foreign_keys=ON; PRAGMA trusted_schema=OFF;",
     )?;
-    connection.execute_batch(TABLE)?;
-    Ok(connection)
+    let transaction = connection.transaction()?;
+    transaction.execute_batch(TABLE)?;
+    for s in summaries {
+        transaction.execute(
+            "INSERT OR REPLACE INTO record VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
+            params![
+                s.sequence,
+                s.file,
+                s.digest,
+                s.host,
+                s.phase,
+                s.run,
+                s.plan,
+                s.outcome,
+                s.packages_digest,
+                s.started,
+                s.finished
+            ],
+        )?;
+    }
+    Ok(transaction.commit()?)
 }
 
-/// Adds a record.
-pub fn add(path: &Path, kept: &Kept) -> Result<(), IndexError> {
-    let record = &kept.record;
-    open(path)?.execute(
-        "INSERT OR REPLACE INTO record VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
-        params![
-            i64::try_from(record.sequence).unwrap_or(i64::MAX),
-            format!("{}.json", record.stem()),
-            kept.digest.to_hex(),
-            record.host.as_str(),
-            record.phase.as_str(),
-            record.run,
-            record.plan.to_hex(),
-            record.outcome.map(crate::record::Outcome::as_str),
-            record.state.as_ref().map(|state| state.packages_digest.to_hex()),
-            record.started.to_string(),
-            record.finished.to_string(),
-        ],
-    )?;
-    Ok(())
+/// Makes the index anew with exactly these records.
+pub fn replace(path: &Path, summaries: &[Summary]) -> Result<(), IndexError> {
+    // One that is no database cannot be emptied, only removed; if it cannot be removed, adding fails as well.
+    let _ = sealift_fs::remove_file(path);
+    add(path, summaries)
 }
 
-/// Lists all records by number.
+/// Lists all records by number. **Writes nothing**, so that the index serves those who may only read.
 pub fn list(path: &Path) -> Result<Vec<Summary>, IndexError> {
-    let connection = open(path)?;
+    let connection = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
+    connection.execute_batch("PRAGMA trusted_schema=OFF;")?;
     let mut statement = connection.prepare("SELECT * FROM record ORDER BY sequence")?;
     let rows = statement.query_map([], summary)?;
     Ok(rows.collect::<Result<_, _>>()?)
@@ -97,5 +126,6 @@ fn summary(row: &Row<'_>) -> rusqlite::Result<Summary> {
         packages_digest: row.get(8)?,
         started: row.get(9)?,
         finished: row.get(10)?,
+        unfinished: false,
     })
 }

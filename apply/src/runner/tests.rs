@@ -8,6 +8,7 @@ use super::*;
 use crate::host::fake::FakeHost;
 use crate::inventory::{HostConfig, Repository};
 use crate::planner::Wanted;
+use crate::records::Records;
 
 /// A site with fake hosts, all in group `g`.
 struct Site {
@@ -55,7 +56,7 @@ impl Site {
     fn run(&self, plan: &Plan) -> Result<RunReport, RunnerError> {
         let inventory = self.inventory();
         let lock = Lock::take(self.dir.path()).unwrap();
-        let records = Records::open(self.dir.path(), &self.key);
+        let records = RecordsWriter::open(self.dir.path(), &self.key);
         let session = Session {
             inventory: &inventory,
             records: &records,
@@ -87,12 +88,12 @@ fn planned_packages_arrive_and_both_records_say_so() {
     let report = site.only(&plan);
     assert_eq!((report.outcome, report.before, report.after), (Outcome::Changed, Some(1), 2));
     assert!(host.ran("install -- a=2") && host.ran("--no-remove"));
-    let records = Records::open(site.dir.path(), &site.key);
+    let records = Records::open(site.dir.path(), site.key.public());
     let (before, after) = (records.find("1").unwrap().record, records.find("2").unwrap().record);
     assert_eq!(before.state.unwrap().package("a", "all").unwrap().version, "1");
     assert_eq!(after.state.unwrap().package("a", "all").unwrap().version, "2");
     assert_eq!(after.log.unwrap(), ["Setting up a (2) ..."]);
-    assert_eq!(records.verify().unwrap().0, 2);
+    assert_eq!(records.verify().unwrap().count, 2);
 }
 
 #[test]
@@ -116,7 +117,7 @@ fn a_failing_postinst_is_named_and_the_next_host_has_its_turn() {
     assert_eq!(failed.failed_packages, ["b (2 half-configured)"]);
     assert!(failed.last_lines.iter().any(|line| line.contains("error processing package b")));
     assert_eq!(report.hosts[1].outcome, Outcome::Changed);
-    assert_eq!(Records::open(site.dir.path(), &site.key).verify().unwrap().0, 4);
+    assert_eq!(Records::open(site.dir.path(), site.key.public()).verify().unwrap().count, 4);
 }
 
 #[test]
@@ -170,7 +171,7 @@ fn a_host_that_does_not_answer_is_unreachable_and_says_so_in_a_record() {
     host.0.borrow_mut().unreachable = true;
     let report = site.only(&plan);
     assert_eq!((report.outcome, report.before, report.after), (Outcome::Unreachable, None, 1));
-    let record = Records::open(site.dir.path(), &site.key).find("1").unwrap().record;
+    let record = Records::open(site.dir.path(), site.key.public()).find("1").unwrap().record;
     assert!(record.state.is_none() && record.reason.unwrap().contains("no route to host"));
 }
 

@@ -139,6 +139,13 @@ impl Site {
         self.path(name).exists()
     }
 
+    /// Publishes alpha 1.0 and runs it on the host, which leaves two records.
+    pub fn two_records(&self) {
+        self.publish(&[Deb::new("alpha", "1.0")]);
+        self.apply(&["plan", "--group", "web", "--package", "alpha", "--out", "plan.json"]).exits(0);
+        self.apply(&["run", "plan.json"]).exits(0);
+    }
+
     pub fn replace(&self, name: &str, from: &str, to: &str) {
         let text = self.read(name);
         assert!(text.contains(from), "{text}");
@@ -146,8 +153,13 @@ impl Site {
     }
 
     pub fn apply(&self, arguments: &[&str]) -> Said {
+        self.apply_in("", arguments)
+    }
+
+    /// Runs the command in a directory of the site.
+    pub fn apply_in(&self, dir: &str, arguments: &[&str]) -> Said {
         let mut command = Command::new(env!("CARGO_BIN_EXE_sealift-apply"));
-        command.env_clear().env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin").current_dir(self.dir.path()).args(arguments);
+        command.env_clear().env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin").current_dir(self.path(dir)).args(arguments);
         let output = command.output().unwrap();
         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
         Said { code: output.status.code(), stdout: text(&output.stdout), stderr: text(&output.stderr) }

@@ -2,10 +2,8 @@
 
 use std::path::Path;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
 use ed25519_dalek::{Signer, SigningKey};
-use sealift_fs::{Mode, read_private, write_new};
+use sealift_fs::{Mode, read_capped, read_private, write_new};
 use sealift_model::digest::{hex, unhex};
 use sealift_model::{Digest, SiteId, json};
 use sealift_trust::{PublicKey, Receipt, dsse};
@@ -16,8 +14,6 @@ use crate::error::SiteKeyError;
 
 const SCHEMA: &str = "sealift.site-key/1";
 const LIMIT: u64 = 4096;
-/// SubjectPublicKeyInfo of an Ed25519 key (RFC 8410) up to the key itself.
-const SPKI: [u8; 12] = [0x30, 0x2a, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x03, 0x21, 0x00];
 
 /// The private statement key of a site, wiped from memory when dropped.
 pub struct StatementKey {
@@ -106,8 +102,7 @@ impl StatementKey {
 
     /// Returns the public half as PEM (SubjectPublicKeyInfo), which openssl reads.
     pub fn public_pem(&self) -> String {
-        let der = [&SPKI[..], self.public.as_bytes()].concat();
-        format!("-----BEGIN PUBLIC KEY-----\n{}\n-----END PUBLIC KEY-----\n", STANDARD.encode(der))
+        self.public.to_pem()
     }
 
     /// Signs exactly `message`.
@@ -125,6 +120,12 @@ impl StatementKey {
     pub fn sign_dsse(&self, payload: &[u8]) -> Vec<u8> {
         dsse::envelope_bytes(payload, &[(self.key_id(), self.sign(&dsse::pae(payload)))])
     }
+}
+
+/// Reads the public half of a site's statement key (`statement.pub`), which is all that checking takes.
+pub fn read_public(path: &Path) -> Result<PublicKey, SiteKeyError> {
+    let bytes = read_capped(path, LIMIT)?;
+    PublicKey::from_pem(&bytes).map_err(|e| SiteKeyError::malformed(path, &e))
 }
 
 impl std::fmt::Debug for StatementKey {
@@ -177,6 +178,17 @@ mod tests {
             std::fs::write(&path, text.replacen(from, to, 1)).unwrap();
             assert!(matches!(StatementKey::read(&path), Err(SiteKeyError::Malformed { .. })), "{from}");
         }
+    }
+
+    #[test]
+    fn the_public_half_is_read_from_its_own_file_and_never_from_the_private_one() {
+        let dir = tempfile::tempdir().unwrap();
+        let (public, private) = (dir.path().join("statement.pub"), dir.path().join("statement.key"));
+        std::fs::write(&public, key().public_pem()).unwrap();
+        key().write(&private).unwrap();
+        assert_eq!(&read_public(&public).unwrap(), key().public());
+        assert!(matches!(read_public(&private), Err(SiteKeyError::Malformed { .. })));
+        assert!(matches!(read_public(&dir.path().join("none")), Err(SiteKeyError::Fs(_))));
     }
 
     #[test]

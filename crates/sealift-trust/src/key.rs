@@ -14,6 +14,8 @@ use serde_json::{Value, json};
 
 use crate::strict::{Object, read};
 
+mod pem;
+
 /// A role of TUF metadata.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -124,6 +126,9 @@ pub enum KeyError {
     /// The bytes are no point of the curve, or not its one encoding.
     #[error("not a canonical Ed25519 public key")]
     NotCanonical,
+    /// Not the one block of PEM that we write.
+    #[error("not an Ed25519 public key in PEM: {0}")]
+    Pem(&'static str),
     /// A point of low order: some signatures of it fit every message.
     #[error("weak Ed25519 public key (low order)")]
     Weak,
