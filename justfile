@@ -16,6 +16,10 @@ unit:
 test:
     cargo xtask test
 
+# Only the journey with real Debian packages, apt and hosts
+real:
+    cargo xtask test --real
+
 # The whole line once, on real Debian packages where possible
 demo *ARGS:
     cargo xtask demo {{ARGS}}

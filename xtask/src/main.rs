@@ -35,7 +35,11 @@ enum Task {
     /// Run the whole line once, from an upstream to patched hosts, and print the transcript
     Demo(DemoArgs),
     /// Run all that CI runs
-    Test,
+    Test {
+        /// Only the journey with real Debian packages, apt and hosts
+        #[arg(long)]
+        real: bool,
+    },
     /// Check formatting, lints and the dependency graph
     Check,
     /// Show which crate depends on which
@@ -91,7 +95,7 @@ fn main() -> ExitCode {
 fn run(task: Task) -> anyhow::Result<bool> {
     match task {
         Task::Demo(args) => demo::run(&args).map(|_| true),
-        Task::Test => Ok(test::run()),
+        Task::Test { real } => Ok(test::run(real)),
         Task::Check => check::run().map(|()| true),
         Task::Graph { check } => graph::run(check).map(|()| true),
         Task::Changelog { check, release } => changelog::run(check, release.as_deref()).map(|()| true),

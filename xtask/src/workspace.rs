@@ -66,10 +66,10 @@ pub fn target_dir() -> anyhow::Result<PathBuf> {
     Ok(metadata.target_directory.into_std_path_buf())
 }
 
-/// Runs git in the workspace with the terminal's output.
-pub fn run_git(arguments: &[&str]) -> anyhow::Result<()> {
-    println!("$ git {}", arguments.join(" "));
-    let status = Command::new("git").arg("--no-pager").args(arguments).current_dir(root()).status();
-    ensure!(status.context("could not start git")?.success(), "git {} failed", arguments.join(" "));
-    Ok(())
+/// Returns how the tracked files differ from the last commit.
+pub fn git_diff() -> anyhow::Result<String> {
+    let output = Command::new("git").args(["--no-pager", "diff", "--no-color", "HEAD"]).current_dir(root()).output();
+    let output = output.context("could not start git")?;
+    ensure!(output.status.success(), "git diff failed: {}", String::from_utf8_lossy(&output.stderr));
+    Ok(String::from_utf8_lossy(&output.stdout).into_owned())
 }

@@ -29,7 +29,7 @@ pub fn host(journey: &Journey) -> anyhow::Result<()> {
     on(&["facts", "--dir", "apply-ssh", "--host", HOST])?;
     on(&["plan", "--dir", "apply-ssh", "--group", "remote", "--out", "plan-ssh.json"])?;
     let said = on(&["run", "--dir", "apply-ssh", "plan-ssh.json"])?;
-    ensure!(said.contains("changed"), "the run over ssh does not say that the host changed");
+    ensure!(said.contains(&format!("{HOST}: changed")), "the run over ssh does not say that the host changed");
     on(&["verify", "--dir", "apply-ssh"]).map(drop)
 }
 
