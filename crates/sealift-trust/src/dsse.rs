@@ -20,24 +20,25 @@ pub const PAYLOAD_TYPE: &str = "application/vnd.in-toto+json";
 /// Largest envelope that is read.
 pub const LIMIT: usize = 8 << 20;
 
-/// Why an envelope or a statement was refused.
+/// Why an envelope or a statement was refused: evidence that travels with a bundle, or what a site signed itself. Whose
+/// keys had to sign is the caller's to say.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum EvidenceRefusal {
     /// Larger than the limit.
-    #[error("evidence is larger than {LIMIT} bytes")]
+    #[error("the signed statement is larger than {LIMIT} bytes")]
     TooLarge,
     /// Not an envelope or statement of the expected form.
-    #[error("evidence is malformed: {reason}")]
+    #[error("the signed statement is malformed: {reason}")]
     Malformed {
         /// What is wrong, made printable.
         reason: String,
     },
     /// Another payload type than in-toto's.
-    #[error("evidence has the payload type `{0}`, not {PAYLOAD_TYPE}")]
+    #[error("the signed statement has the payload type `{0}`, not {PAYLOAD_TYPE}")]
     PayloadType(String),
     /// Too few good signatures of the given keys.
-    #[error("evidence has {valid} of {required} required signatures by evidence keys of the root of trust")]
+    #[error("the signed statement has {valid} of {required} required signatures by keys that may sign it")]
     Threshold {
         /// Distinct keys that signed.
         valid: usize,
@@ -45,7 +46,7 @@ pub enum EvidenceRefusal {
         required: usize,
     },
     /// Says something else than what was asked for.
-    #[error("evidence has the predicate type `{found}`, not `{expected}`")]
+    #[error("the signed statement has the predicate type `{found}`, not `{expected}`")]
     PredicateType {
         /// What was asked for.
         expected: String,
@@ -53,7 +54,7 @@ pub enum EvidenceRefusal {
         found: String,
     },
     /// Is about something else.
-    #[error("evidence is not about {}", expected.tagged())]
+    #[error("the signed statement is not about {}", expected.tagged())]
     Subject {
         /// The digest it should name.
         expected: Digest,
