@@ -1,6 +1,18 @@
 //! Checking state records with the public key alone, as those do who may not make any.
 
+use std::process::Command;
+
 use crate::site::{Site, tools_are_here};
+
+const FORMAT: &str = include_str!("../../../docs/format/state-record.md");
+
+/// Returns the commands of the format document's section 4.1, joined into one script.
+fn commands_of_the_document() -> String {
+    let section = FORMAT.split("### 4.1 Without sealift").nth(1).unwrap().split("\n## ").next().unwrap();
+    let commands: Vec<&str> = section.lines().filter_map(|line| line.strip_prefix("    ")).collect();
+    assert!(commands.len() > 8, "{commands:?}");
+    commands.join("\n")
+}
 
 #[test]
 fn records_are_read_and_checked_without_the_private_key() {
@@ -52,4 +64,31 @@ fn a_copy_of_the_records_is_checked_alone_and_only_by_a_key_that_is_named() {
         .exits(10)
         .complains("is not signed by the site's statement key")
         .complains("0 of 1 required signatures by keys that may sign it");
+}
+
+#[test]
+fn the_commands_of_the_format_document_check_a_record_and_refuse_a_changed_one() {
+    let there = Command::new("openssl").arg("version").output().is_ok_and(|o| o.status.success());
+    if !tools_are_here() || !there {
+        crate::site::not_checked("openssl");
+        return;
+    }
+    let site = Site::new();
+    site.two_records();
+    std::fs::copy(site.path("site/statement.pub"), site.path("statement.pub")).unwrap();
+    let script = commands_of_the_document();
+    let check = || Command::new("sh").args(["-ec", &script]).current_dir(site.path("")).output().unwrap();
+    let output = check();
+    let said = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(output.status.success(), "{said}{}", String::from_utf8_lossy(&output.stderr));
+    assert!(said.contains("Signature Verified Successfully") && said.contains("000001-web1-before.json: OK"), "{said}");
+    let digests: Vec<&str> = said.lines().rev().take(2).collect();
+    let previous = digests[1].trim_start_matches("\"previous\":\"").trim_end_matches('"');
+    assert_eq!((previous.len(), digests[0].split(' ').next()), (64, Some(previous)), "{said}");
+    site.replace("records/000001-web1-before.json", "\"plant-a\"", "\"plant-b\"");
+    assert!(!check().status.success());
+    site.replace("records/000001-web1-before.json", "\"plant-b\"", "\"plant-a\"");
+    let stranger = Site::new();
+    std::fs::copy(stranger.path("site/statement.pub"), site.path("statement.pub")).unwrap();
+    assert!(!check().status.success());
 }
