@@ -195,11 +195,15 @@ fn plan_host(
     if simulation.unfinished.is_empty() {
         plan.changes = simulation.changes;
     } else {
-        let names = simulation.unfinished.join(", ");
-        plan.problems
-            .push(format!("left half-done by an earlier installation, finish it by `dpkg --configure -a`: {names}"));
+        plan.problems.push(half_done(&simulation.unfinished));
     }
     Ok(())
+}
+
+/// Says which packages somebody left in the middle, and how that is ended.
+pub(crate) fn half_done(names: &[String]) -> String {
+    let names = names.join(", ");
+    format!("left half-done by an earlier installation, finish it on the host by `dpkg --configure -a`: {names}")
 }
 
 fn held(state: &HostState) -> Vec<String> {

@@ -7,7 +7,7 @@
 use std::time::Duration;
 
 use sealift_fs::Lock;
-use sealift_model::{Digest, HostId, Progress, Timestamp};
+use sealift_model::{Digest, GroupId, HostId, Progress, Timestamp};
 use serde::Serialize;
 
 use crate::apt::{Apt, AptError};
@@ -17,9 +17,10 @@ use crate::inventory::Inventory;
 use crate::plan::{Action, Change, HostPlan, Plan};
 use crate::planner::{self, Opener, PlannerError, chain};
 use crate::record::{Outcome, Phase};
-use crate::records::{Draft, RecordsError, RecordsWriter};
+use crate::records::{Draft, Kept, RecordsError, RecordsWriter};
 use crate::state::HostState;
 
+mod resumed;
 pub mod verdict;
 
 /// How many of apt's last lines a report shows.
@@ -59,6 +60,8 @@ pub struct RunOptions {
 pub struct RunReport {
     /// The plan's id.
     pub plan: Digest,
+    /// The plan's group.
+    pub group: GroupId,
     /// The run's name, as in its records.
     pub run: String,
     /// Each host.
@@ -148,7 +151,7 @@ pub fn run(session: &Session<'_>, id: Digest, plan: &Plan, options: &RunOptions)
     let keyring = planner::keyring(session.inventory)?;
     let first = session.records.next_sequence().map_err(|source| RunnerError::Records { host: "-".into(), source })?;
     let name = format!("{}-{first}", id.short());
-    let mut report = RunReport { plan: id, run: name.clone(), hosts: Vec::new() };
+    let mut report = RunReport { plan: id, group: plan.group.clone(), run: name.clone(), hosts: Vec::new() };
     let asked = |host: &HostPlan| options.hosts.is_empty() || options.hosts.iter().any(|h| h == host.host.as_str());
     for host_plan in plan.hosts.iter().filter(|host| asked(host)) {
         session.progress.phase(&format!("Running on {}", host_plan.host), None);
@@ -215,16 +218,27 @@ impl Turn<'_> {
                 return self.ended(started, None, (outcome, Some(chain(&error))), None, Work::default());
             }
         };
+        let left = self.left_unfinished()?;
+        let found = left.as_ref().map(|left| resumed::found(left, &before));
+        if let Some(found) = &found {
+            self.session.progress.done(&format!("{}: {found}", self.host_plan.host));
+        }
         let number = self.append(Phase::Before, started, Some(before.clone()), None, Vec::new())?;
         let changes = &self.host_plan.changes;
         if !changes.is_empty() && verdict::not_as_planned(changes, &before).is_empty() {
             // So that a plan can be run again for the hosts that were missing the first time.
-            let verdict = (Outcome::Unchanged, Some("already as planned".to_owned()));
+            let verdict = (Outcome::Unchanged, joined(found, Some("already as planned".to_owned())));
             return self.ended(started, Some(number), verdict, Some(before), Work::default());
         }
         let work = self.work(host.as_ref(), &before);
-        let (verdict, after) = self.judge(host.as_ref(), &before, &work);
-        self.ended(started, Some(number), verdict, after, work)
+        let ((outcome, reason), after) = self.judge(host.as_ref(), &before, &work);
+        self.ended(started, Some(number), (outcome, joined(found, reason)), after, work)
+    }
+
+    fn left_unfinished(&self) -> Result<Option<Kept>, RunnerError> {
+        let host = &self.host_plan.host;
+        let left = self.session.records.records().left_unfinished(host);
+        left.map_err(|source| RunnerError::Records { host: host.to_string(), source })
     }
 
     /// Does the work, if everything is as planned.
@@ -259,7 +273,11 @@ impl Turn<'_> {
         let words = |error: AptError| chain(&error);
         let apt = Apt::prepare(host, &self.plan.repository, self.keyring).map_err(words)?;
         apt.update().map_err(words)?;
-        compare(&apt.simulate(&self.plan.request, before).map_err(words)?.changes)?;
+        let fresh = apt.simulate(&self.plan.request, before).map_err(words)?;
+        if !fresh.unfinished.is_empty() {
+            return Err(planner::half_done(&fresh.unfinished));
+        }
+        compare(&fresh.changes)?;
         if !planned.is_empty() {
             compare(&apt.simulate_exact(planned, before).map_err(words)?.changes)?;
         }
@@ -366,6 +384,14 @@ impl Turn<'_> {
         let kept = self.session.records.append(self.session.lock, draft);
         let host = || self.host_plan.host.to_string();
         kept.map(|kept| kept.record.sequence).map_err(|source| RunnerError::Records { host: host(), source })
+    }
+}
+
+/// Puts what a run found before why it ended as it did.
+fn joined(found: Option<String>, reason: Option<String>) -> Option<String> {
+    match (found, reason) {
+        (Some(found), Some(reason)) => Some(format!("{found}; {reason}")),
+        (found, reason) => found.or(reason),
     }
 }
 

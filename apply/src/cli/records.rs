@@ -57,7 +57,8 @@ fn render(records: &[Summary]) -> String {
     let mut table = Table::new(&["RECORD", "TIME", "HOST", "PHASE", "OUTCOME", "RUN", "PACKAGES"]).right(0);
     for record in records {
         let packages: String = record.packages_digest.as_deref().unwrap_or("-").chars().take(12).collect();
-        let outcome = record.outcome.clone().unwrap_or_else(|| "-".into());
+        let none = if record.unfinished { "unfinished" } else { "-" };
+        let outcome = record.outcome.clone().unwrap_or_else(|| none.into());
         let number = record.sequence.to_string();
         let (time, host, phase, run) = (&record.finished, &record.host, &record.phase, &record.run);
         table.row([&number, time, host, phase, &outcome, run, &packages]);

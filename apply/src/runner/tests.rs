@@ -142,6 +142,59 @@ fn an_exit_code_of_zero_does_not_make_a_success() {
     assert_eq!((report.outcome, report.failed_packages), (Outcome::Failed, vec!["a (1 installed)".to_owned()]));
 }
 
+/// Leaves what a controller leaves that is killed after its record before.
+fn left_before(site: &Site, host: &FakeHost, plan: &Plan) {
+    let lock = Lock::take(site.dir.path()).unwrap();
+    let draft = Draft {
+        actor: "alice(1000)".into(),
+        tool: "t".into(),
+        plan: Digest::of(&plan.to_bytes().unwrap()),
+        run: "killed-1".into(),
+        host: HostId::new("web1").unwrap(),
+        phase: Phase::Before,
+        started: Timestamp::from_unix(1),
+        finished: Timestamp::from_unix(1),
+        state: Some(facts::gather(host).unwrap()),
+        outcome: None,
+        log: Vec::new(),
+    };
+    RecordsWriter::open(site.dir.path(), &site.key).append(&lock, draft).unwrap();
+}
+
+#[test]
+fn a_run_after_one_that_was_killed_says_what_it_found() {
+    let installed = "install ok installed";
+    let half = "install ok half-configured";
+    // What the killed run had done by its end, what comes of the next run, and its words.
+    let cases = [
+        (vec![], Outcome::Changed, "run killed-1 left no record after record 1; no package has changed since"),
+        (
+            vec![("a", installed), ("b", installed)],
+            Outcome::Unchanged,
+            "run killed-1 left no record after record 1; since then: a 1 → 2, b 1 → 2; already as planned",
+        ),
+        (vec![("a", installed)], Outcome::Skipped, "; since then: a 1 → 2; a fresh simulation differs from the plan"),
+        (vec![("a", half)], Outcome::Skipped, "; since then: a 1 → 2 (half-configured); "),
+    ];
+    for (done, outcome, words) in cases {
+        let host = FakeHost::new(&[("a", "1"), ("b", "1")], &[("a", "2"), ("b", "2")]);
+        let site = Site::new(&[("web1", host.clone())]);
+        let plan = site.plan(&[]).unwrap();
+        left_before(&site, &host, &plan);
+        for (name, state) in done {
+            host.0.borrow_mut().packages.insert(name.into(), ("2".into(), state.into()));
+        }
+        let report = site.only(&plan);
+        assert_eq!(report.outcome, outcome, "{report:?}");
+        assert!(report.reason.as_ref().unwrap().contains(words), "{report:?}");
+        let records = Records::open(site.dir.path(), site.key.public());
+        assert_eq!(records.find("3").unwrap().record.reason, report.reason);
+        assert_eq!(records.verify().unwrap().unfinished.len(), 1);
+        // It is said once; the run after that has nothing to add.
+        assert!(!site.only(&plan).reason.unwrap_or_default().contains("killed-1"));
+    }
+}
+
 #[test]
 fn skips_a_host_on_which_apt_would_now_do_something_else() {
     let cases = [

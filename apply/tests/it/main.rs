@@ -72,6 +72,31 @@ fn a_hanging_postinst_is_ended_with_everything_it_started() {
 }
 
 #[test]
+fn a_run_whose_controller_is_killed_is_unfinished_and_the_next_says_what_it_found() {
+    if !tools_are_here() {
+        return;
+    }
+    let site = Site::new();
+    let (begun, go) = (site.path("begun"), site.path("go"));
+    let wait = format!("touch {}; while [ ! -e {} ]; do sleep 0.1; done", begun.display(), go.display());
+    site.publish(&[Deb::new("alpha", "1.0").postinst(&wait)]);
+    site.apply(&["plan", "--group", "web", "--package", "alpha", "--out", "plan.json"]).exits(0);
+    let mut controller = site.command("", &["run", "plan.json"]).spawn().unwrap();
+    site::until(|| begun.exists());
+    controller.kill().unwrap();
+    controller.wait().unwrap();
+    site.apply(&["records"]).exits(0).says("before  unfinished");
+    site.apply(&["verify"]).exits(0).says("1 state record verified.").says("unfinished: web1: run ");
+    std::fs::write(&go, "").unwrap();
+    // apt outlives its controller and comes to its end.
+    site::until(|| site.read("roots/web1/var/lib/dpkg/status").contains("install ok installed"));
+    let again = site.apply(&["run", "plan.json"]);
+    again.exits(0).says("left no record after record 1; since then: alpha 1.0 new; already as planned");
+    site.apply(&["show", "3"]).exits(0).says("left no record after record 1");
+    site.apply(&["records"]).exits(0).says("unfinished").says("unchanged");
+}
+
+#[test]
 fn refuses_to_run_when_something_else_was_published_meanwhile() {
     if !tools_are_here() {
         return;

@@ -24,6 +24,15 @@ pub fn not_checked(missing: &str) {
     eprintln!("NOT CHECKED: {missing} cannot be run on this machine");
 }
 
+/// Waits until something is so.
+pub fn until(mut so: impl FnMut() -> bool) {
+    let deadline = std::time::Instant::now() + std::time::Duration::from_secs(60);
+    while !so() {
+        assert!(std::time::Instant::now() < deadline, "waited too long");
+        std::thread::sleep(std::time::Duration::from_millis(50));
+    }
+}
+
 /// A package to be built.
 pub struct Deb {
     name: String,
@@ -163,11 +172,16 @@ impl Site {
 
     /// Runs the command in a directory of the site.
     pub fn apply_in(&self, dir: &str, arguments: &[&str]) -> Said {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_sealift-apply"));
-        command.env_clear().env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin").current_dir(self.path(dir)).args(arguments);
-        let output = command.output().unwrap();
+        let output = self.command(dir, arguments).output().unwrap();
         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
         Said { code: output.status.code(), stdout: text(&output.stdout), stderr: text(&output.stderr) }
+    }
+
+    /// Returns the command, to be started.
+    pub fn command(&self, dir: &str, arguments: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_sealift-apply"));
+        command.env_clear().env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin").current_dir(self.path(dir)).args(arguments);
+        command
     }
 
     /// Publishes exactly these packages, signed by the site's key.
