@@ -175,7 +175,10 @@ impl<'a> Apt<'a> {
         if output.timed_out {
             return Err(AptError::Timeout("apt-get update"));
         }
-        let faults = complaints(&output.lines, &["E: ", "Err:"]);
+        let mut faults = complaints(&output.lines, &["E: ", "Err:"]);
+        // To apt a component that is not there is an empty one, and a plan against it would be "nothing to do".
+        let absent = complaints(&output.lines, &["W: Skipping acquire"]);
+        faults.extend(absent.into_iter().filter(|line| line.contains("have the component")));
         if !output.success() || !faults.is_empty() {
             let warnings = complaints(&output.lines, &["E: ", "W: "]);
             return Err(AptError::Repository(if warnings.is_empty() { faults } else { warnings }));

@@ -30,7 +30,7 @@ struct Cli {
     #[command(flatten)]
     globals: GlobalArgs,
     /// State directory with inventory.toml [default: the current directory]
-    #[arg(long, global = true, value_name = "DIR")]
+    #[arg(long, global = true, value_name = "DIR", display_order = 900)]
     dir: Option<PathBuf>,
     #[command(subcommand)]
     verb: Verb,

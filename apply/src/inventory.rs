@@ -95,7 +95,7 @@ pub enum InventoryError {
         reason: String,
     },
     /// There is no such group.
-    #[error("there is no group `{name}`; the inventory has {known}")]
+    #[error("there is no group `{name}`; the inventory has {}", some(.known, "no groups"))]
     UnknownGroup {
         /// What was asked for.
         name: String,
@@ -105,7 +105,7 @@ pub enum InventoryError {
         meant: Option<String>,
     },
     /// There is no such host.
-    #[error("there is no host `{name}`; the inventory has {known}")]
+    #[error("there is no host `{name}`; the inventory has {}", some(.known, "no hosts"))]
     UnknownHost {
         /// What was asked for.
         name: String,
@@ -180,8 +180,8 @@ impl Inventory {
     }
 
     fn parse(text: &str, dir: &Path) -> Result<Self, Complaint> {
-        let wire: Wire =
-            toml::from_str(text).map_err(|error| (error.span().unwrap_or(0..0), printable(error.message())))?;
+        let wire: Wire = toml::from_str(text)
+            .map_err(|error| (error.span().unwrap_or(0..0), printable(&in_words(error.message()))))?;
         let hosts = wire.host.into_iter().map(|host| host_config(host, dir)).collect::<Result<Vec<_>, _>>()?;
         if let Some((span, name)) = repeated(hosts.iter().map(|(span, host)| (span, host.name.as_str()))) {
             return Err((span, format!("host `{name}` is there twice")));
@@ -205,7 +205,7 @@ impl Inventory {
     pub fn group(&self, name: &str) -> Result<&Group, InventoryError> {
         self.groups.iter().find(|group| group.name.as_str() == name).ok_or_else(|| {
             let known: Vec<&str> = self.groups.iter().map(|group| group.name.as_str()).collect();
-            InventoryError::UnknownGroup { name: printable(name), known: listed(&known), meant: meant(name, &known) }
+            InventoryError::UnknownGroup { name: printable(name), known: known.join(", "), meant: meant(name, &known) }
         })
     }
 
@@ -213,7 +213,7 @@ impl Inventory {
     pub fn host(&self, name: &str) -> Result<&HostConfig, InventoryError> {
         self.hosts.iter().find(|host| host.name.as_str() == name).ok_or_else(|| {
             let known: Vec<&str> = self.hosts.iter().map(|host| host.name.as_str()).collect();
-            InventoryError::UnknownHost { name: printable(name), known: listed(&known), meant: meant(name, &known) }
+            InventoryError::UnknownHost { name: printable(name), known: known.join(", "), meant: meant(name, &known) }
         })
     }
 }
@@ -314,6 +314,13 @@ fn repository_uri(text: &str, dir: &Path) -> Result<String, String> {
     }
 }
 
+/// Says what a person would call it.
+fn in_words(message: &str) -> String {
+    message
+        .replace("expected a sequence", "expected a list like [\"one\", \"two\"]")
+        .replace("expected struct", "expected")
+}
+
 fn is_plain_path(path: &str) -> bool {
     path.starts_with('/') && !path.chars().any(|c| c.is_whitespace() || c.is_control() || "\"'\\;{}".contains(c))
 }
@@ -328,15 +335,17 @@ fn is_archive_word(word: &str) -> bool {
     !word.is_empty() && !word.starts_with(['-', '/', '.']) && word.bytes().all(good)
 }
 
-fn listed(names: &[&str]) -> String {
-    if names.is_empty() { "none".into() } else { names.join(", ") }
+fn some<'a>(known: &'a str, none: &'a str) -> &'a str {
+    if known.is_empty() { none } else { known }
 }
 
 /// Returns the name that needs the fewest changes to become `name`, if they are few.
 pub fn meant(name: &str, known: &[&str]) -> Option<String> {
     let limit = name.chars().count() / 3 + 1;
-    let close = known.iter().map(|candidate| (changes(name, candidate), *candidate)).min()?;
-    (close.0 <= limit).then(|| close.1.to_owned())
+    // People rarely miss the first letter, so among equals the one that shares it was meant.
+    let other_start = |candidate: &str| candidate.chars().next() != name.chars().next();
+    let close = known.iter().map(|candidate| (changes(name, candidate), other_start(candidate), *candidate)).min()?;
+    (close.0 <= limit).then(|| close.2.to_owned())
 }
 
 /// Counts insertions, removals and replacements between two words (Levenshtein).

@@ -25,7 +25,7 @@ pub enum SetupError {
     #[error(transparent)]
     Fs(#[from] PathError),
     /// The key.
-    #[error("the site's statement key cannot be made or read")]
+    #[error("the site's private statement key cannot be used")]
     Key(#[from] SiteKeyError),
     /// The key is another site's.
     #[error("the key in {} is of site `{key}`, not `{site}`", dir.display())]

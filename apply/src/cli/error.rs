@@ -1,6 +1,6 @@
 //! Which exit code and which hint belong to which error of the library.
 
-use sealift_fs::{LockError, PathError};
+use sealift_fs::{LockError, PathError, PrivateError};
 use sealift_site::SiteKeyError;
 use sealift_term::{CommandError, Exit};
 
@@ -34,6 +34,11 @@ pub(super) fn inventory(error: &InventoryError) -> CommandError {
         InventoryError::Fs(fault) => fs(fault),
         InventoryError::UnknownGroup { meant: Some(meant), .. }
         | InventoryError::UnknownHost { meant: Some(meant), .. } => failure.hint(format!("did you mean `{meant}`?")),
+        InventoryError::UnknownGroup { known, .. } | InventoryError::UnknownHost { known, .. } if known.is_empty() => {
+            failure.hint("describe groups and hosts in inventory.toml")
+        }
+        InventoryError::Form { .. } => failure
+            .hint("mend that line; an inventory with explanations to compare with: sealift-apply init SOME-OTHER-DIR"),
         _ => failure,
     }
 }
@@ -43,8 +48,23 @@ pub(super) fn setup(error: &SetupError) -> CommandError {
     match error {
         SetupError::Exists(_) => failure.hint("edit it, or name another directory"),
         SetupError::OtherSite { .. } => failure.hint("set `name` or `statement_key` under [site] in inventory.toml"),
-        SetupError::Key(_) => failure.hint("`statement_key` under [site] in inventory.toml names the keys' directory"),
+        SetupError::Key(key) => match key_hint(key) {
+            Some(hint) => failure.hint(hint),
+            None => failure,
+        },
         SetupError::Fs(_) | SetupError::NoPublicKey { .. } => failure,
+    }
+}
+
+fn key_hint(error: &SiteKeyError) -> Option<&'static str> {
+    match error {
+        SiteKeyError::Private(PrivateError::Fs(fault)) if fault.is_not_found() => {
+            Some("`statement_key` under [site] in inventory.toml names the directory with the site's keys")
+        }
+        SiteKeyError::Private(PrivateError::Fs(_) | PrivateError::Owner { .. }) => Some(
+            "making and running plans takes the private key: run this as its owner; records can be read without it",
+        ),
+        _ => None,
     }
 }
 
@@ -69,9 +89,11 @@ pub(super) fn planner(error: &PlannerError) -> CommandError {
         PlannerError::Repository { source, .. } => repository(error, source),
         PlannerError::Keyring(_) => CommandError::from_error(Exit::Failed, error)
             .hint("`keyring` under [site] in inventory.toml names the key that sealift-import publishes"),
-        PlannerError::Package(_) | PlannerError::NotInGroup { .. } | PlannerError::Empty(_) => {
-            CommandError::from_error(Exit::Usage, error)
+        PlannerError::Package(_) => {
+            CommandError::from_error(Exit::Usage, error).hint("name packages as apt does: openssl")
         }
+        PlannerError::NotInGroup { .. } | PlannerError::Empty(_) => CommandError::from_error(Exit::Usage, error)
+            .hint("`hosts` of the [[group]] in inventory.toml says which hosts are in it"),
     }
 }
 
@@ -86,10 +108,11 @@ fn repository(error: &PlannerError, source: &AptError) -> CommandError {
     CommandError::from_error(exit, error).hint(hint).state("No plan was made. Nothing was changed.")
 }
 
-pub(super) fn plans(error: &PlansError) -> CommandError {
+/// The plan that was asked for as `text`.
+pub(super) fn plan(text: &str, error: &PlansError) -> CommandError {
     match error {
         PlansError::Refused(refusal) => {
-            let failure = CommandError::with_cause(Exit::RefusedSignature, "refused the plan", refusal);
+            let failure = CommandError::with_cause(Exit::RefusedSignature, format!("refused the plan {text}"), refusal);
             match refusal {
                 PlanRefusal::Digest { .. } | PlanRefusal::Unsigned(_) | PlanRefusal::Signature { .. } => {
                     failure.hint("make a new one: sealift-apply plan --group GROUP")
@@ -98,9 +121,15 @@ pub(super) fn plans(error: &PlansError) -> CommandError {
             }
         }
         PlansError::Unknown(_) | PlansError::Ambiguous(_) => CommandError::from_error(Exit::Usage, error)
-            .hint("a plan is named by its id, or by at least 4 digits of it"),
-        PlansError::Fs(_) | PlansError::Form(_) => CommandError::from_error(Exit::Failed, error),
+            .hint("a plan is named by its file, its id, or at least 4 digits of its id; make one: sealift-apply plan"),
+        PlansError::Fs(_) | PlansError::Form(_) => CommandError::from_error(Exit::Failed, error)
+            .hint("a plan is named by its file, its id, or at least 4 digits of its id"),
     }
+}
+
+/// A plan that was made and could not be kept.
+pub(super) fn keep(error: &PlansError) -> CommandError {
+    CommandError::from_error(Exit::Failed, error).state("No plan was made. Nothing was changed.")
 }
 
 pub(super) fn records(error: &RecordsError) -> CommandError {
@@ -126,14 +155,15 @@ pub(super) fn runner(error: &RunnerError) -> CommandError {
         RunnerError::Refused(refusal) => {
             let failure = CommandError::with_cause(Exit::RefusedPolicy, "refused to run the plan", refusal);
             match refusal {
-                RunRefusal::Site { .. } => failure,
+                RunRefusal::Site { .. } => failure.hint("make one here: sealift-apply plan --group GROUP"),
                 RunRefusal::Repository(group) | RunRefusal::Member { group, .. } => {
                     failure.hint(format!("make a new one: sealift-apply plan --group {group}"))
                 }
             }
         }
         RunnerError::Planner(inner) => planner(inner),
-        RunnerError::NotPlanned { .. } => CommandError::from_error(Exit::Usage, error),
+        RunnerError::NotPlanned { .. } => CommandError::from_error(Exit::Usage, error)
+            .hint("name hosts of the plan, or make a plan that has this one: sealift-apply plan --group GROUP"),
         RunnerError::Records { source, .. } => CommandError::from_error(records(source).exit, error)
             .state("The run ended here. Hosts before this one are as their records say.")
             .hint("see what was done: sealift-apply records"),

@@ -11,10 +11,10 @@ use serde::Serialize;
 use super::{error, state_dir};
 use crate::facts;
 use crate::inventory::{HostConfig, Inventory};
-use crate::planner::chain;
+use crate::planner::{self, chain};
 use crate::state::HostState;
 
-/// Ask hosts what they are now: packages, kernel, ports, services, configuration files
+/// Ask all hosts, or some, what they are now: packages, kernel, ports, services, configuration files
 #[derive(Debug, Args)]
 pub(super) struct FactsArgs {
     /// Only the hosts of this group
@@ -51,7 +51,7 @@ fn chosen<'a>(inventory: &'a Inventory, args: &FactsArgs) -> Result<Vec<&'a Host
     let find = |name: &str| inventory.host(name).map_err(|e| error::inventory(&e));
     if let Some(group) = &args.group {
         let group = inventory.group(group).map_err(|e| error::inventory(&e))?;
-        return group.hosts.iter().map(|name| find(name.as_str())).collect();
+        return planner::members(inventory, group, &[]).map_err(|e| error::planner(&e));
     }
     if args.host.is_empty() {
         return Ok(inventory.hosts.iter().collect());
@@ -69,7 +69,7 @@ fn ask(config: &HostConfig) -> HostFacts {
 
 fn render(all: &[HostFacts]) -> String {
     let blocks: Vec<String> = all.iter().map(render_one).collect();
-    if blocks.is_empty() { "The inventory has no hosts.".into() } else { blocks.join("\n") }
+    if blocks.is_empty() { "There are no hosts. Describe them in inventory.toml.".into() } else { blocks.join("\n") }
 }
 
 fn render_one(facts: &HostFacts) -> String {

@@ -54,13 +54,20 @@ pub(super) fn run(args: &PlanArgs, dir: Option<&Path>, term: Term) -> Result<Exi
     if troubled == plan.hosts.len() {
         return Err(no_plan(&plan));
     }
-    let (id, bytes) = Plans::open(&state.path, &state.key).keep(&lock, &plan).map_err(|e| error::plans(&e))?;
+    let (id, bytes) = Plans::open(&state.path, &state.key).keep(&lock, &plan).map_err(|e| error::keep(&e))?;
     if let Some(out) = &args.out {
-        sealift_fs::replace(out, &bytes, Mode::Public).map_err(|e| error::fs(&e))?;
+        sealift_fs::replace(out, &bytes, Mode::Public).map_err(|e| not_copied(&e, id))?;
     }
     let file = state.path.join(format!("plans/{id}.json")).display().to_string();
     term.answer(&Answer { id, file, plan }, render);
     Ok(if troubled > 0 { Exit::Partial.into() } else { ExitCode::SUCCESS })
+}
+
+fn not_copied(fault: &sealift_fs::PathError, id: Digest) -> CommandError {
+    let id = id.short();
+    error::fs(fault)
+        .state(format!("Plan {id} was made and kept; only its copy was not written. No host was changed."))
+        .hint(format!("the plan can be run by its id: sealift-apply run {id}"))
 }
 
 fn no_plan(plan: &Plan) -> CommandError {
@@ -70,7 +77,16 @@ fn no_plan(plan: &Plan) -> CommandError {
         .iter()
         .map(|host| format!("{}: {}", host.host, sealift_model::escape::printable(&host.problems.join("; "))))
         .collect();
-    failure.state("No plan was made. Nothing was changed.")
+    let group = &plan.group;
+    // A host that was reached has told its state.
+    let what = if plan.hosts.iter().all(|host| host.status_digest.is_none()) {
+        "mend that (`root`, `enter`, `ssh` or `repository` in inventory.toml)"
+    } else {
+        "mend that on the host, or publish what is missing"
+    };
+    failure
+        .hint(format!("{what}, then again: sealift-apply plan --group {group}"))
+        .state("No plan was made. Nothing was changed.")
 }
 
 fn render(answer: &Answer) -> String {

@@ -12,7 +12,7 @@ use super::reading::ReadArgs;
 use crate::inventory::meant;
 use crate::records::Summary;
 
-/// List state records
+/// List state records: before and after each run, and what came of it
 #[derive(Debug, Args)]
 pub(super) struct RecordsArgs {
     /// Only those of this host

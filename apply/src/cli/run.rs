@@ -32,7 +32,7 @@ pub(super) struct RunArgs {
 pub(super) fn run(args: &RunArgs, dir: Option<&Path>, term: Term) -> Result<ExitCode, CommandError> {
     let state = StateDir::open(dir)?;
     let lock = state.lock()?;
-    let (id, plan) = Plans::open(&state.path, &state.key).find(&args.plan).map_err(|e| error::plans(&e))?;
+    let (id, plan) = Plans::open(&state.path, &state.key).find(&args.plan).map_err(|e| error::plan(&args.plan, &e))?;
     let records = RecordsWriter::open(&state.path, &state.key);
     let progress = term.progress();
     let session = Session {
@@ -77,6 +77,9 @@ fn render(report: &RunReport) -> String {
     let mut out = format!("{table}");
     for host in &report.hosts {
         out.push_str(&render_trouble(host));
+        if host.outcome == Outcome::Skipped {
+            let _ = writeln!(out, "  To see what apt would do now: sealift-apply plan --group {}", report.group);
+        }
     }
     let _ = writeln!(out, "Run {} of plan {}.", report.run, report.plan.short());
     if let Some((before, host)) = report.hosts.iter().find_map(|host| Some((host.before?, host))) {

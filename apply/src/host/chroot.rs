@@ -61,7 +61,8 @@ impl Host for ChrootHost {
         if let (Some(1), [line]) = (output.code, output.lines.as_slice())
             && line.starts_with("unshare: ")
         {
-            let reason = format!("{}; chroot needs root, or set enter = \"chrootless\"", printable(line));
+            let words = printable(line.trim_start_matches("unshare: "));
+            let reason = format!("{words}; chroot needs root, or set `enter = \"chrootless\"` (for trials)");
             return Err(HostError::Enter { host: self.describe(), reason });
         }
         entered(self, output)

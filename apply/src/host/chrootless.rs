@@ -8,6 +8,8 @@ use std::path::PathBuf;
 use super::{Command, Host, HostError, Output, PATH, chroot::local_path, copied_uri, entered, process};
 
 const ENTER: &str = r#"root=$1; shift
+[ -d "$root" ] || {
+  echo "sealift-enter: there is no directory $root; check \`root\` of the host in inventory.toml" >&2; exit 97; }
 [ -f "$root/var/lib/dpkg/status" ] && [ -d "$root/var/lib/dpkg/info" ] || {
   echo "sealift-enter: $root holds no dpkg database (var/lib/dpkg with status, info and updates)" >&2; exit 97; }
 exec "$@""#;

@@ -4,13 +4,14 @@ fail() {
   echo "sealift-enter: $1" >&2
   exit 97
 }
-[ "$(id -u)" = 0 ] || fail "entering a root directory by chroot needs root; run as root, or set enter = \"chrootless\""
-[ -d "$root" ] || fail "there is no directory $root"
+[ "$(id -u)" = 0 ] || fail "entering a root directory by chroot needs root; run as root, or set \`enter = \"chrootless\"\` (for trials)"
+[ -d "$root" ] || fail "there is no directory $root; check \`root\` of the host in inventory.toml"
+[ -f "$root/var/lib/dpkg/status" ] || fail "$root is not the root of a Debian system: it has no var/lib/dpkg/status"
 # Links in a host's root would lead the mounts out of it.
 for name in proc dev mnt; do
   [ -d "$root/$name" ] && [ ! -L "$root/$name" ] || fail "$root/$name is not a directory"
 done
-[ -x "$root/usr/bin/env" ] && [ -x "$root/bin/sh" ] || fail "$root has no /usr/bin/env or /bin/sh: not a Debian root"
+[ -x "$root/usr/bin/env" ] && [ -x "$root/bin/sh" ] || fail "$root is not the root of a Debian system: it has no usr/bin/env or bin/sh"
 mount -t proc proc "$root/proc" || fail "cannot mount /proc"
 mount -t tmpfs -o mode=755,size=256k tmpfs "$root/dev" || fail "cannot mount /dev"
 for node in null zero full random urandom; do
@@ -22,7 +23,7 @@ ln -s /proc/self/fd/0 "$root/dev/stdin"
 ln -s /proc/self/fd/1 "$root/dev/stdout"
 ln -s /proc/self/fd/2 "$root/dev/stderr"
 if [ -n "$repository" ]; then
-  [ -d "$repository" ] || fail "there is no repository directory $repository"
+  [ -d "$repository" ] || fail "there is no repository directory $repository; check \`repository\` of the group in inventory.toml, or publish it: sealift-import publish"
   mount --bind -o ro "$repository" "$root/mnt" || fail "cannot mount $repository"
 fi
 exec chroot "$root" "$@"

@@ -63,7 +63,11 @@ impl Host for SshHost {
         })?;
         if output.code == Some(CONNECTION_FAILED) {
             let last = output.lines.iter().rev().find(|line| !line.trim().is_empty());
-            let reason = printable(last.map_or("ssh gave no reason", |line| line.trim()));
+            let mut reason = printable(last.map_or("ssh gave no reason", |line| line.trim()));
+            if reason == "Host key verification failed." {
+                let way = format!(" Connect once by hand and compare the key: ssh {}", self.destination);
+                reason.push_str(&way);
+            }
             return Err(HostError::Unreachable { host: self.describe(), reason });
         }
         if output.code.is_some_and(|code| TIMED_OUT.contains(&code)) {

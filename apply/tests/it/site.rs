@@ -26,7 +26,7 @@ pub fn not_checked(missing: &str) {
 
 /// Waits until something is so.
 pub fn until(mut so: impl FnMut() -> bool) {
-    let deadline = std::time::Instant::now() + std::time::Duration::from_secs(60);
+    let deadline = std::time::Instant::now() + std::time::Duration::from_mins(1);
     while !so() {
         assert!(std::time::Instant::now() < deadline, "waited too long");
         std::thread::sleep(std::time::Duration::from_millis(50));

@@ -15,10 +15,10 @@ use crate::progress::{Bar, Lines};
 #[derive(Debug, Clone, Default, Args)]
 pub struct GlobalArgs {
     /// Answer in JSON on standard output
-    #[arg(long, global = true)]
+    #[arg(long, global = true, display_order = 901)]
     pub json: bool,
     /// Say nothing but errors on standard error
-    #[arg(short, long, global = true)]
+    #[arg(short, long, global = true, display_order = 902)]
     pub quiet: bool,
 }
 
