@@ -8,6 +8,7 @@
 )]
 
 mod channels;
+mod examples;
 mod first_bundle;
 mod flipped;
 mod incremental;
