@@ -28,7 +28,7 @@ pub enum ChannelError {
     #[error(transparent)]
     Find(#[from] FindError),
     /// Nothing to go back to.
-    #[error("channel {0} holds nothing that it could be reverted from")]
+    #[error("channel {0} held nothing before what it holds now")]
     NothingEarlier(ChannelId),
     /// A decision. It stands in the ledger.
     #[error("refused ({})", _0.code())]

@@ -129,7 +129,11 @@ pub fn role_of(document: &[u8]) -> Result<Role, MetadataError> {
     let value = parse(document)?;
     let kind = value.get("signed").and_then(|s| s.get("_type")).and_then(Value::as_str).unwrap_or_default();
     let role = Role::ALL.into_iter().find(|role| role.as_str() == kind);
-    role.ok_or_else(|| MetadataError::Malformed(format!("its type is `{}`", printable(kind))))
+    let what = || match kind {
+        "" => "it names no role; bundles are signed in the draft's targets.json".to_owned(),
+        other => format!("its type is `{}`", printable(other)),
+    };
+    role.ok_or_else(|| MetadataError::Malformed(what()))
 }
 
 /// Seals a statement in an envelope signed by `keys`.

@@ -115,7 +115,7 @@ pub struct StreamConfig {
     #[serde(default, deserialize_with = "check::patterns")]
     pub source_packages: Vec<String>,
     /// How many versions of each package a rule takes.
-    #[serde(default = "one")]
+    #[serde(default = "one", deserialize_with = "check::newest")]
     pub newest: NonZeroUsize,
     /// Whether dependencies are added.
     #[serde(default = "yes")]

@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use clap::Args;
 use sealift_term::{CommandError, Table, Term, bytes};
 
-use super::error;
+use super::{counted, error};
 use crate::inspect::{BundleLine, Inspection, inspect};
 use crate::manifest::BundleKind;
 use crate::source::open_source;
@@ -41,9 +41,9 @@ fn render(inspection: &Inspection) -> String {
     }
     let _ = writeln!(
         text,
-        "{} bundles, {} blobs, {}.\nNot verified. Next: sealift-bundle verify {} --root ROOT.json",
-        inspection.bundles.len(),
-        inspection.blobs,
+        "{}, {}, {}.\nNot verified. Next: sealift-bundle verify {} --root ROOT.json",
+        counted(inspection.bundles.len() as u64, "bundle", "bundles"),
+        counted(inspection.blobs, "blob", "blobs"),
         bytes(inspection.blob_bytes),
         inspection.path
     );
@@ -58,11 +58,12 @@ fn render_bundle(text: &mut String, bundle: &BundleLine) {
         }
     };
     let totals = bundle.totals;
+    let (files, packages) = (counted(totals.files, "file", "files"), counted(bundle.packages, "package", "packages"));
     let _ = writeln!(text, "bundle:    {} {} ({kind})", bundle.stream, bundle.sequence);
     let _ = writeln!(text, "id:        {}", bundle.manifest.tagged());
     let _ = writeln!(text, "created:   {}", bundle.created);
     let _ = writeln!(text, "not after: {}", bundle.not_after);
-    let _ = writeln!(text, "content:   {} files, {} packages, {}", totals.files, bundle.packages, bytes(totals.bytes));
+    let _ = writeln!(text, "content:   {files}, {packages}, {}", bytes(totals.bytes));
     let _ = writeln!(text, "carried:   {} blobs, {}", totals.blobs, bytes(totals.stored_bytes));
     let _ = writeln!(text, "evidence:  {}", bundle.evidence.join(", "));
     let mut table = Table::new(&["UPSTREAM", "SUITE", "COMPONENTS", "DATE", "PACKAGES", "URI"]).right(4);

@@ -9,7 +9,7 @@ use clap::Args;
 use sealift_fs::read_capped;
 use sealift_term::{CommandError, Exit, Term, bytes};
 
-use super::error;
+use super::{counted, error};
 use crate::source::open_source;
 use crate::verify::{BundleReport, VerifyOptions, VerifyReport, verify};
 
@@ -76,13 +76,13 @@ fn render_bundle(text: &mut String, bundle: &BundleReport) {
     for upstream in bundle.upstreams.iter().filter(|u| u.signature_verified) {
         let _ = writeln!(
             text,
-            "  upstream: {} ({}, {}): signed by {}; {} indexes, {} packages",
+            "  upstream: {} ({}, {}): signed by {}; {}, {}",
             upstream.name,
             upstream.suite,
             upstream.date,
             upstream.signers.join(", "),
-            upstream.indexes,
-            upstream.packages
+            counted(upstream.indexes, "index", "indexes"),
+            counted(upstream.packages, "package", "packages")
         );
     }
     if let Some(caveat) = bundle.caveat() {

@@ -23,7 +23,10 @@ pub(super) fn run(args: &BundlesArgs, term: Term) -> Result<ExitCode, CommandErr
     let rows = repository.index().bundles(args.stream.as_ref()).map_err(|e| super::error::failed(&e))?;
     term.answer(&rows, |rows| {
         if rows.is_empty() {
-            return "No bundle was accepted yet.".into();
+            return args.stream.as_ref().map_or_else(
+                || "No bundle was accepted yet.".into(),
+                |stream| format!("No bundle of stream {stream} was accepted yet."),
+            );
         }
         let header = ["BUNDLE", "KIND", "BUILT", "NOT AFTER", "FILES", "SIZE", "ID"];
         let mut table = Table::new(&header).right(4).right(5);

@@ -7,8 +7,8 @@ use clap::Args;
 use sealift_fs::{Mode, read_capped, replace};
 use sealift_model::Digest;
 use sealift_term::{CommandError, Exit, Term};
+use sealift_trust::Targets;
 use sealift_trust::metadata::Body;
-use sealift_trust::{Root, Signed, Targets};
 use serde::Serialize;
 
 use super::error;
@@ -41,6 +41,7 @@ pub(super) struct SignArgs {
 struct Answer<'a> {
     file: &'a Path,
     added: Vec<Digest>,
+    already: Vec<Digest>,
     complete: bool,
     signatures: Vec<Tally>,
 }
@@ -49,24 +50,24 @@ pub(super) fn run(args: &SignArgs, term: Term) -> Result<ExitCode, CommandError>
     let what = args.file.display().to_string();
     let root = read_root(&args.root)?;
     let document = read_capped(&args.file, Targets::LIMIT as u64).map_err(|e| error::fs(&e))?;
-    let files = named_keys(args, &document, &root)?;
+    let before = tallies(&document, &root).map_err(|e| error::metadata(&what, &e))?;
+    let files = named_keys(args, &before)?;
     let mut signed = document;
-    let mut added = Vec::new();
+    let (mut added, mut already) = (Vec::new(), Vec::new());
     for secret in open_keys(args, &files)? {
         signed = sign_metadata(&signed, &secret).map_err(|e| error::metadata(&what, &e))?;
-        added.push(secret.id());
+        let known = before.iter().all(|tally| tally.signed.contains(&secret.id()));
+        if known { &mut already } else { &mut added }.push(secret.id());
     }
     let signatures = tallies(&signed, &root).map_err(|e| error::metadata(&what, &e))?;
     replace(&args.file, &signed, Mode::Private).map_err(|e| error::fs(&e))?;
     let complete = signatures.iter().all(Tally::is_complete);
-    term.answer(&Answer { file: &args.file, added, complete, signatures }, human);
+    term.answer(&Answer { file: &args.file, added, already, complete, signatures }, human);
     Ok(ExitCode::SUCCESS)
 }
 
 /// Reads the key files and refuses those the role does not name, before any passphrase is asked for.
-fn named_keys(args: &SignArgs, document: &[u8], root: &Signed<Root>) -> Result<Vec<KeyFile>, CommandError> {
-    let what = args.file.display().to_string();
-    let before = tallies(document, root).map_err(|e| error::metadata(&what, &e))?;
+fn named_keys(args: &SignArgs, before: &[Tally]) -> Result<Vec<KeyFile>, CommandError> {
     let mut files = Vec::new();
     for path in &args.key {
         let file = KeyFile::read(path).map_err(|e| error::key_file(&e))?;
@@ -95,6 +96,7 @@ fn open_keys(args: &SignArgs, files: &[KeyFile]) -> Result<Vec<SecretKey>, Comma
 
 fn human(answer: &Answer<'_>) -> String {
     let mut lines = vec![format!("Added {} to {}.", count(answer.added.len()), answer.file.display())];
+    lines.extend(answer.already.iter().map(|id| format!("Key {id} had signed it before.")));
     for tally in &answer.signatures {
         let (role, version) = (tally.role, tally.root_version);
         lines.push(format!(
@@ -115,5 +117,9 @@ fn human(answer: &Answer<'_>) -> String {
 }
 
 fn count(signatures: usize) -> String {
-    if signatures == 1 { "1 signature".into() } else { format!("{signatures} signatures") }
+    match signatures {
+        0 => "no signature".into(),
+        1 => "1 signature".into(),
+        more => format!("{more} signatures"),
+    }
 }

@@ -22,6 +22,12 @@ fn signatures_are_collected_one_holder_at_a_time() {
     assert_eq!(first.code, 0, "{}", first.stderr);
     assert!(first.stdout.contains("1 of 2 signatures"), "{}", first.stdout);
     assert!(first.stdout.contains("Still missing"), "{}", first.stdout);
+    let again = sign(&desk, "trust/keys/root-2.key");
+    assert!(
+        again.stdout.contains("Added no signature") && again.stdout.contains("had signed it before"),
+        "{}",
+        again.stdout
+    );
     let second = sign(&desk, "trust/keys/root-1.key");
     assert!(second.stdout.contains("complete"), "{}", second.stdout);
 

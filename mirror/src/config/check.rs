@@ -1,6 +1,7 @@
 //! The rules of `mirror.toml` beyond its shape, and where in the text one is broken.
 
 use std::collections::BTreeSet;
+use std::num::NonZeroUsize;
 use std::ops::Range;
 use std::path::Path;
 
@@ -151,6 +152,11 @@ pub(super) fn stream_upstreams<'de, D: Deserializer<'de>>(deserializer: D) -> Re
         Some(twice) => Err(D::Error::custom(format!("`{twice}` is listed twice"))),
         None => Ok(list),
     }
+}
+
+pub(super) fn newest<'de, D: Deserializer<'de>>(deserializer: D) -> Result<NonZeroUsize, D::Error> {
+    let number = usize::deserialize(deserializer)?;
+    NonZeroUsize::new(number).ok_or_else(|| D::Error::custom("use a number of versions from 1 up"))
 }
 
 pub(super) fn receipt_key<'de, D: Deserializer<'de>>(deserializer: D) -> Result<[u8; 32], D::Error> {

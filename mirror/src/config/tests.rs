@@ -50,7 +50,7 @@ fn every_fault_comes_with_line_and_column() {
         ("[[stream]]", "[[stream]", "mirror.toml:13:10: "),
         ("[mirror]", "[expiry]\nbundle = 0\n[mirror]", "mirror.toml:3:10: use a number of days from 1 to 3650"),
         ("\"deb12\"", "\"Deb 12\"", "mirror.toml:14:8: `Deb 12` is not a valid name"),
-        ("\"jq\"", "\"jq\"]\nnewest = 0\nsections = [\"x\"", "mirror.toml:17:10: "),
+        ("\"jq\"", "\"jq\"]\nnewest = 0\nsections = [\"x\"", "mirror.toml:17:10: use a number of versions from 1"),
     ] {
         let text = GOOD.replacen(from, to, 1);
         assert_ne!(text, GOOD, "{from}");

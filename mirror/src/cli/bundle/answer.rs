@@ -66,7 +66,8 @@ impl<'p> PlanAnswer<'p> {
 
     pub(super) fn human(&self) -> String {
         if self.action == "nothing" {
-            return format!("Nothing new in stream {} since bundle {}.\n", self.stream, self.sequence);
+            let nothing = format!("Nothing new in stream {} since bundle {}.\n", self.stream, self.sequence);
+            return nothing + &self.unmatched();
         }
         let mut text = self.head();
         for (name, list) in
@@ -79,9 +80,7 @@ impl<'p> PlanAnswer<'p> {
         let blobs = counted(usize::try_from(self.carried_blobs).unwrap_or(usize::MAX), "blob");
         let _ = writeln!(text, "To carry: {carried} in {blobs}, of {whole} in all.");
         text += &super::unresolved(self.unresolved);
-        for rule in self.unmatched {
-            let _ = writeln!(text, "Rule {rule} matches nothing.");
-        }
+        text += &self.unmatched();
         for site in &self.sites_left_out {
             let _ =
                 writeln!(text, "Site {site} acknowledged no bundle of this stream: it needs a complete one (--full).");
@@ -92,6 +91,11 @@ impl<'p> PlanAnswer<'p> {
         text
     }
 
+    // Also where nothing is new: a misspelt rule is a likely reason.
+    fn unmatched(&self) -> String {
+        self.unmatched.iter().fold(String::new(), |text, rule| text + &format!("Rule {rule} matches nothing.\n"))
+    }
+
     fn head(&self) -> String {
         let kind = match self.base {
             Some(base) => format!("incremental over bundle {base}"),
@@ -99,7 +103,7 @@ impl<'p> PlanAnswer<'p> {
         };
         let mut text = format!("Stream {}, bundle {}: {kind}, {}.\n", self.stream, self.sequence, self.reason);
         if self.action == "resume" {
-            text += "A draft with this content is there already; it is finished.\n";
+            text += "A draft with this content is there already; it is taken up again.\n";
         }
         let _ = match self.compared_with {
             Some(sequence) => writeln!(text, "Compared with bundle {sequence}:"),
