@@ -66,7 +66,7 @@ pub enum InitError {
         source: Box<sealift_trust::Refusal>,
     },
     /// It is another root file than the operator was told of.
-    #[error("the fingerprint of {} is not the one given\n  found: {found}\n  given: {given}", path.display())]
+    #[error("the fingerprint of {} is {found}, not the one given, {given}", path.display())]
     Fingerprint {
         /// The file.
         path: PathBuf,
@@ -75,6 +75,9 @@ pub enum InitError {
         /// The one given.
         given: String,
     },
+    /// What was given has not the form of a fingerprint.
+    #[error("`{0}` is no fingerprint: it has 64 hexadecimal digits, in 8 groups of 8")]
+    FingerprintForm(String),
     /// A file.
     #[error(transparent)]
     Io(#[from] PathError),
@@ -146,7 +149,11 @@ fn check_root(options: &InitOptions, root: &[u8], clock: Timestamp) -> Result<(u
         TrustedSet::new(root, clock).map_err(|source| InitError::Root { path: path(), source: Box::new(source) })?;
     let found = fingerprint(root);
     let plain = |text: &str| text.chars().filter(|c| !c.is_whitespace()).collect::<String>().to_ascii_lowercase();
+    let formed = |text: &str| text.len() == 64 && text.bytes().all(|digit| digit.is_ascii_hexdigit());
     match &options.fingerprint {
+        Some(given) if !formed(&plain(given)) => {
+            Err(InitError::FingerprintForm(sealift_model::escape::printable(given)))
+        }
         Some(given) if plain(given) != plain(&found) => {
             let given = sealift_model::escape::printable(given);
             Err(InitError::Fingerprint { path: path(), found, given })

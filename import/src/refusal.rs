@@ -237,6 +237,11 @@ impl Refusal {
             Self::Rollback { .. } | Self::Superseded { .. } => {
                 "Ask for a newer medium; `sealift-import bundles` lists what is held.".into()
             }
+            Self::Metadata(refusal) if refusal.code() == "threshold" => {
+                "Was this medium made under the root that this repository trusts? Compare `sealift-keys fingerprint \
+                 ROOT.json` there with the fingerprint in line 1 of `sealift-import ledger show --last 0`."
+                    .into()
+            }
             Self::Metadata(refusal) if !matches!(**refusal, sealift_trust::Refusal::Expired { .. }) => return None,
             Self::Expired { .. } | Self::Metadata(_) => {
                 "Ask the connected side for a fresh bundle; check the clock of this machine with `date -u`.".into()

@@ -139,6 +139,8 @@ pub(super) fn init(error: &InitError) -> CommandError {
                 if source.exit_class() == ExitClass::Order { Exit::RefusedOrder } else { Exit::RefusedSignature };
             CommandError::from_error(exit, error)
         }
+        InitError::FingerprintForm(_) => CommandError::from_error(Exit::Usage, error)
+            .hint("give all of it, as the key desk read it out, in quotation marks"),
         InitError::Fingerprint { .. } => CommandError::from_error(Exit::RefusedSignature, error)
             .hint("Ask the key desk for the fingerprint again; `sealift-keys fingerprint ROOT.json` prints it there."),
         _ => failed(error),

@@ -127,8 +127,12 @@ fn init_makes_all_or_nothing_and_compares_the_fingerprint() {
     assert!(report.compared);
     assert!(matches!(init(&options, &isolated.caller()), Err(InitError::Occupied(_))));
     options.dir = dir.path().join("other");
+    options.fingerprint = Some("00000000 ".repeat(8));
+    let other = init(&options, &isolated.caller()).unwrap_err();
+    assert!(matches!(other, InitError::Fingerprint { .. }));
+    assert!(!other.to_string().contains('\n'), "an error is one line: {other}");
     options.fingerprint = Some("00000000".into());
-    assert!(matches!(init(&options, &isolated.caller()), Err(InitError::Fingerprint { .. })));
+    assert!(matches!(init(&options, &isolated.caller()), Err(InitError::FingerprintForm(_))));
     options.fingerprint = None;
     options.root = state.join("import.toml");
     assert!(matches!(init(&options, &isolated.caller()), Err(InitError::Root { .. })));
