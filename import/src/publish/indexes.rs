@@ -2,11 +2,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
-use std::io::{self, BufWriter, Write};
+use std::io::{self, BufRead, BufWriter, Read, Write};
 use std::path::Path;
 
 use flate2::write::GzEncoder;
-use sealift_fs::{PathError, Store, Tree};
+use sealift_fs::{PathError, Store, StoreError, Tree};
 use sealift_model::{Digest, Hasher, RelPath};
 use sealift_pkg::PackageEntry;
 use sealift_pkg::decompress::open_index;
@@ -67,12 +67,29 @@ fn copy_entries(
     output: &mut Output,
 ) -> Result<u64, PublishError> {
     let path = &source.entry.path;
+    let expected = source.entry.sha256;
     let lost = |source| PublishError::Lost { path: path.clone(), source: Some(source) };
-    let file = store.open_blob(&source.entry.sha256).map_err(|e| lost(e.into()))?;
-    let opened = open_index(path.file_name(), file, INDEX_LIMIT);
-    let digest = source.entry.sha256;
-    let input = opened.map_err(|source| lost(sealift_fs::StoreError::Source { digest, source }))?;
-    let mut reader = IndexReader::new(path.as_str(), input);
+    let unreadable = |source| lost(StoreError::Source { digest: expected, source });
+    let file = store.open_blob(&expected).map_err(|e| lost(e.into()))?;
+    let mut watched = Watched { file, hasher: Hasher::new() };
+    let copied = open_index(path.file_name(), &mut watched, INDEX_LIMIT)
+        .map_err(unreadable)
+        .and_then(|input| copy_paragraphs(IndexReader::new(path.as_str(), input), source, plan, (seen, here), output));
+    // The site's own signature will vouch for every word of it; a bad digest explains whatever went wrong as well.
+    let got = watched.finish().map_err(unreadable)?;
+    if got == expected { copied } else { Err(lost(StoreError::WrongDigest { expected, got })) }
+}
+
+/// What was published of the whole tree, and of the index being written.
+type Places<'a> = (&'a mut Seen, &'a mut BTreeSet<(String, String, String)>);
+
+fn copy_paragraphs(
+    mut reader: IndexReader<impl BufRead>,
+    source: &SourceIndex,
+    plan: &Plan,
+    (seen, here): Places<'_>,
+    output: &mut Output,
+) -> Result<u64, PublishError> {
     let mut count = 0;
     while let Some((entry, raw)) = reader.next_entry().map_err(Box::new).map_err(PublishError::Index)? {
         let Some(published) = published_path(source, &entry, plan) else { continue };
@@ -89,11 +106,16 @@ fn copy_entries(
     Ok(count)
 }
 
-/// Returns the path in the tree, if the very content the index names is listed by a manifest.
+/// Returns the path in the tree, if a manifest lists the very package that the index names.
+///
+/// The manifest need not be the one that the index came with: two streams may carry one upstream.
 fn published_path(source: &SourceIndex, entry: &PackageEntry, plan: &Plan) -> Option<RelPath> {
     let path = RelPath::new(&format!("{}/{}", source.upstream, entry.filename)).ok()?;
     let listed = plan.packages.get(&path)?;
-    (listed.sha256 == entry.sha256).then_some(path)
+    let same = listed.deb.as_ref().is_some_and(|deb| {
+        deb.package == entry.package && deb.version == entry.version.as_str() && deb.architecture == entry.architecture
+    });
+    (same && listed.sha256 == entry.sha256 && listed.size == entry.size).then_some(path)
 }
 
 /// apt takes two packages of one name, version and architecture for the same; two contents would be a matter of luck.
@@ -170,6 +192,28 @@ impl Output {
 
 fn fault(path: &Path, error: io::Error) -> PathError {
     PathError::new("write", path, error)
+}
+
+/// A file of the store whose digest is known when it was read.
+struct Watched {
+    file: File,
+    hasher: Hasher,
+}
+
+impl Watched {
+    /// Reads what a parser left unread, and returns the digest of it all.
+    fn finish(mut self) -> io::Result<Digest> {
+        io::copy(&mut self, &mut io::sink())?;
+        Ok(self.hasher.finish())
+    }
+}
+
+impl Read for Watched {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let read = self.file.read(buffer)?;
+        self.hasher.update(buffer.get(..read).unwrap_or_default());
+        Ok(read)
+    }
 }
 
 /// A file whose digest is known when it is written.

@@ -101,6 +101,10 @@ impl Plan {
         let layout =
             |reason: String| PublishError::Layout { bundle: bundle.into(), path: upstream.suite.clone(), reason };
         RelPath::new(&upstream.suite).map_err(|e| layout(e.to_string()))?;
+        // Its packages would lie among the indexes that the site signs, under names of their choice.
+        if upstream.name.as_str() == "dists" {
+            return Err(layout("an upstream must not be called `dists`".into()));
+        }
         let text = release_text(upstream, manifest, store)?;
         let release = Release::parse(&text).map_err(|e| layout(e.to_string()))?;
         let suite = release.suite.unwrap_or_else(|| upstream.suite.clone());

@@ -35,15 +35,21 @@ pub struct Deb {
     pub version: &'static str,
     pub architecture: &'static str,
     pub content: Vec<u8>,
+    /// Where the index says it lies, if elsewhere than its name tells.
+    pub listed_as: Option<&'static str>,
 }
 
 pub fn deb(name: &'static str, version: &'static str) -> Deb {
     let content = format!("{name} {version} ").repeat(2000).into_bytes();
-    Deb { name, version, architecture: "amd64", content }
+    Deb { name, version, architecture: "amd64", content, listed_as: None }
 }
 
 impl Deb {
     pub fn filename(&self) -> String {
+        self.listed_as.map_or_else(|| self.path(), str::to_owned)
+    }
+
+    fn path(&self) -> String {
         format!("pool/main/{}_{}_{}.deb", self.name, self.version, self.architecture)
     }
 
@@ -104,6 +110,8 @@ pub struct Connected {
     targets: BTreeMap<RelPath, TargetInfo>,
     manifests: BTreeMap<(String, u64), Manifest>,
     pub version: u64,
+    /// Signs snapshot and targets metadata once more under the versions they had.
+    pub reuse_lower_versions: bool,
     pub expires: Timestamp,
     pub roots: Vec<(u64, Vec<u8>)>,
 }
@@ -130,6 +138,7 @@ impl Connected {
             targets: BTreeMap::new(),
             manifests: BTreeMap::new(),
             version: 0,
+            reuse_lower_versions: false,
             expires: now().plus_days(60),
             roots: Vec::new(),
         };
@@ -171,11 +180,12 @@ impl Connected {
     /// Signs metadata over everything built so far, one version up.
     pub fn metadata(&mut self) -> MetadataFiles {
         self.version += 1;
-        let (v, expires) = (self.version, self.expires);
+        let expires = self.expires;
+        let v = if self.reuse_lower_versions { self.version - 1 } else { self.version };
         let sign = |bytes: Vec<u8>| self.keys.sign_metadata(&bytes).unwrap();
         let targets = sign(metadata::targets(v, expires, &self.targets).unwrap());
         let snapshot = sign(metadata::snapshot(v, expires, &targets).unwrap());
-        let timestamp = sign(metadata::timestamp(v, expires, &snapshot).unwrap());
+        let timestamp = sign(metadata::timestamp(self.version, expires, &snapshot).unwrap());
         MetadataFiles { roots: self.roots.clone(), timestamp, snapshot: (v, snapshot), targets: (v, targets) }
     }
 

@@ -5,6 +5,7 @@
 mod cli;
 mod crash;
 mod fixture;
+mod hostile;
 mod publishing;
 mod receiving;
 mod refusing;
