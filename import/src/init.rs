@@ -186,7 +186,7 @@ fn build(
     sealift_fs::create_dir_all(&layout.trees(), Mode::Public)?;
     sealift_fs::Store::open(&layout.store())?;
     sealift_fs::write_new(&layout.config(), Config::template(&options.site).as_bytes(), Mode::Public)?;
-    sealift_fs::write_new(&layout.trust_document(Role::Root, version), root, Mode::Private)?;
+    sealift_fs::write_new(&layout.trust_document(Role::Root, version, Digest::of(root)), root, Mode::Private)?;
     let floors = Floors::new(DocumentRef { sha256: Digest::of(root), version });
     sealift_fs::write_new(&layout.floor(), &FloorFile::new(floors.clone(), None).to_bytes()?, Mode::Private)?;
     let keys = SiteKeys::create(&layout.site(), &options.site, caller.clock)?;

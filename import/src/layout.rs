@@ -4,7 +4,8 @@
 
 use std::path::{Path, PathBuf};
 
-use sealift_model::{ChannelId, Sequence, StreamId};
+use sealift_model::{ChannelId, Digest, Sequence, StreamId};
+use sealift_trust::Role;
 
 /// Name of the public key file that hosts are given, below `published/`.
 pub const KEYRING: &str = "sealift-archive-keyring.asc";
@@ -36,9 +37,15 @@ impl Layout {
         self.root.join("trust")
     }
 
-    /// Returns the file of one trusted document, such as `7.timestamp.json`.
-    pub fn trust_document(&self, role: sealift_trust::Role, version: u64) -> PathBuf {
-        self.trust().join(format!("{version}.{role}.json"))
+    /// Returns the file of one trusted document: `7.root.json`, and with its digest `7.<64 hex>.timestamp.json`.
+    ///
+    /// Of all roles but root two documents of one version can be signed; the one that the floors name must stay until
+    /// they name the other.
+    pub fn trust_document(&self, role: Role, version: u64, sha256: Digest) -> PathBuf {
+        self.trust().join(match role {
+            Role::Root => format!("{version}.root.json"),
+            _ => format!("{version}.{sha256}.{role}.json"),
+        })
     }
 
     /// Returns the second copy of the floors.

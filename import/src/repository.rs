@@ -182,7 +182,7 @@ impl Repository {
 
     /// Reads a trusted document and checks that it is the one the floors name.
     pub fn document(&self, role: Role, named: DocumentRef) -> Result<Vec<u8>, StateError> {
-        let bytes = sealift_fs::read_capped(&self.layout.trust_document(role, named.version), 5_000_000)?;
+        let bytes = sealift_fs::read_capped(&self.layout.trust_document(role, named.version, named.sha256), 5_000_000)?;
         let found = Digest::of(&bytes);
         if found == named.sha256 {
             return Ok(bytes);

@@ -38,11 +38,14 @@ impl Belief {
         }
     }
 
-    /// Tells whether something is trusted now that was not before.
+    /// Tells whether something is trusted now that was not before. Versions decide: a signed document can be formatted
+    /// anew by anybody, and old metadata must not pass for fresh by that.
     pub(super) fn is_news(&self, repository: &Repository) -> bool {
         let floors = repository.floors();
         let (root, documents) = self.references();
-        floors.root != root || (!self.older && floors.documents != documents)
+        let versions = |d: Documents| [d.timestamp.version, d.snapshot.version, d.targets.version];
+        let newer = floors.documents.map(versions) != documents.map(versions);
+        floors.root.version != root.version || (!self.older && newer)
     }
 
     /// Returns references to what is trusted now.
@@ -61,12 +64,14 @@ impl Belief {
         (root, documents)
     }
 
-    /// Returns role, version and bytes of every document that is trusted now, the whole root chain included.
-    pub(super) fn documents(&self) -> Vec<(Role, u64, &[u8])> {
+    /// Returns role, version and bytes of every document that is trusted now, with the roots that led from `known` to it.
+    ///
+    /// Roots before the known one stay out: nothing that is trusted vouches for what a medium says they were.
+    pub(super) fn documents(&self, known: u64) -> Vec<(Role, u64, &[u8])> {
         let trusted = self.set.root().version();
         let mut all: Vec<(Role, u64, &[u8])> = Vec::new();
-        let older = self.files.roots.iter().filter(|(version, _)| *version < trusted);
-        all.extend(older.map(|(version, bytes)| (Role::Root, *version, bytes.as_slice())));
+        let between = self.files.roots.iter().filter(|(version, _)| (known + 1..trusted).contains(version));
+        all.extend(between.map(|(version, bytes)| (Role::Root, *version, bytes.as_slice())));
         all.push((Role::Root, trusted, self.set.root().raw()));
         all.extend(self.set.timestamp().map(|d| (Role::Timestamp, d.version(), d.raw())));
         all.extend(self.set.snapshot().map(|d| (Role::Snapshot, d.version(), d.raw())));

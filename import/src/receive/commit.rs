@@ -81,9 +81,10 @@ fn keep_documents(repository: &Repository, belief: &Belief, candidate: &Candidat
 
 /// Writes the trusted documents beside the present ones; they count when the floors name them.
 fn keep_trust(repository: &Repository, belief: &Belief) -> Result<(), PathError> {
-    for (role, version, bytes) in belief.documents() {
-        let path = repository.layout().trust_document(role, version);
-        let same = sealift_fs::read_capped(&path, 5_000_000).is_ok_and(|found| Digest::of(&found) == Digest::of(bytes));
+    for (role, version, bytes) in belief.documents(repository.floors().root.version) {
+        let digest = Digest::of(bytes);
+        let path = repository.layout().trust_document(role, version, digest);
+        let same = sealift_fs::read_capped(&path, 5_000_000).is_ok_and(|found| Digest::of(&found) == digest);
         if !same {
             sealift_fs::replace(&path, bytes, Mode::Private)?;
         }
@@ -96,9 +97,9 @@ fn drop_old_trust(repository: &Repository) -> Result<(), PathError> {
     let layout = repository.layout();
     let Some(named) = repository.floors().documents else { return Ok(()) };
     let keep = [
-        layout.trust_document(Role::Timestamp, named.timestamp.version),
-        layout.trust_document(Role::Snapshot, named.snapshot.version),
-        layout.trust_document(Role::Targets, named.targets.version),
+        layout.trust_document(Role::Timestamp, named.timestamp.version, named.timestamp.sha256),
+        layout.trust_document(Role::Snapshot, named.snapshot.version, named.snapshot.sha256),
+        layout.trust_document(Role::Targets, named.targets.version, named.targets.sha256),
     ];
     for name in sealift_fs::list_dir(&layout.trust())? {
         let path = layout.trust().join(&name);

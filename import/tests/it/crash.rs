@@ -59,9 +59,9 @@ fn a_run_killed_between_the_copies_of_the_floors_is_forgiven_once() {
     isolated.accept(&connected.bundle(spec(1, vec![deb("jq", "1.6")])));
     let index = std::fs::read(isolated.path().join("index.sqlite")).unwrap();
     let ledger = std::fs::read(isolated.path().join("ledger.jsonl")).unwrap();
-    let documents =
-        ["timestamp", "snapshot", "targets"].map(|role| isolated.path().join(format!("trust/1.{role}.json")));
-    let documents = documents.map(|path| (std::fs::read(&path).unwrap(), path));
+    let listed = std::fs::read_dir(isolated.path().join("trust")).unwrap().map(|entry| entry.unwrap().path());
+    let documents: Vec<_> =
+        listed.filter(|path| !path.ends_with("floor.json")).map(|path| (std::fs::read(&path).unwrap(), path)).collect();
     let floor = isolated.path().join("trust/floor.json");
     let before = FloorFile::parse(&std::fs::read(&floor).unwrap()).unwrap().floors;
     let second = connected.bundle(spec(2, vec![deb("jq", "1.7")]));

@@ -45,6 +45,68 @@ fn an_index_that_changed_in_the_store_is_not_signed_again() {
 }
 
 #[test]
+fn old_metadata_in_another_formatting_is_no_news() {
+    let mut connected = Connected::new();
+    let mut isolated = Isolated::new(&connected);
+    let medium = connected.bundle(spec(1, vec![deb("jq", "1.6")]));
+    isolated.accept(&medium);
+    let refreshed = Repository::open(&isolated.path()).unwrap().index().refreshed().unwrap();
+    reformat(&medium.file("trust/metadata/timestamp.json"));
+    isolated.clock = now().plus_days(20);
+    assert_eq!(isolated.receive(&medium).unwrap().trust, None);
+    assert_eq!(Repository::open(&isolated.path()).unwrap().index().refreshed().unwrap(), refreshed);
+}
+
+#[test]
+fn a_run_killed_before_its_commit_leaves_the_trusted_documents_readable() {
+    let mut connected = Connected::new();
+    let isolated = Isolated::new(&connected);
+    isolated.accept(&connected.bundle(spec(1, vec![deb("jq", "1.6")])));
+    let files = ["index.sqlite", "trust/floor.json", "ledger.jsonl"].map(|name| isolated.path().join(name));
+    let before: Vec<Vec<u8>> = files.iter().map(|path| fs::read(path).unwrap()).collect();
+    let listed = fs::read_dir(isolated.path().join("trust")).unwrap().map(|entry| entry.unwrap().path());
+    let documents: Vec<_> = listed.map(|path| (fs::read(&path).unwrap(), path)).collect();
+    // Snapshot and targets keep their versions, which the producer's restored backup does, and say something else.
+    let medium = Medium::new();
+    connected.reuse_lower_versions = true;
+    connected.bundle_on(&medium, spec(2, vec![deb("jq", "1.7")]));
+    assert_eq!(isolated.accept(&medium), ["deb12/2"]);
+    for (path, bytes) in files.iter().zip(before) {
+        fs::write(path, bytes).unwrap();
+    }
+    // What the floors no longer name goes after the commit only; what was overwritten is gone before.
+    for (bytes, path) in documents.iter().filter(|(_, path)| !path.exists()) {
+        fs::write(path, bytes).unwrap();
+    }
+    fs::remove_dir_all(isolated.path().join("bundles/deb12/2")).unwrap();
+    assert_eq!(isolated.accept(&medium), ["deb12/2"]);
+}
+
+#[test]
+fn a_first_root_of_somebody_else_does_not_replace_the_pinned_one() {
+    let mut connected = Connected::new();
+    let isolated = Isolated::new(&connected);
+    connected.add_root(now().plus_days(700));
+    let medium = connected.bundle(spec(1, vec![deb("jq", "1.6")]));
+    isolated.accept(&medium);
+    let pinned = isolated.path().join("trust/1.root.json");
+    let before = fs::read(&pinned).unwrap();
+    // Signatures are not signed: anybody can add one more to the second root, and present a first root that it fits.
+    let stranger = Connected::with_seed(100);
+    fs::write(medium.file("trust/metadata/1.root.json"), &stranger.roots[0].1).unwrap();
+    let second = medium.file("trust/metadata/2.root.json");
+    let bytes = stranger.keys.sign_metadata(&fs::read(&second).unwrap()).unwrap();
+    fs::write(&second, bytes).unwrap();
+    let next = Medium::new();
+    connected.bundle_on(&next, spec(2, vec![deb("jq", "1.7")]));
+    for name in ["1.root.json", "2.root.json"] {
+        fs::copy(medium.file(&format!("trust/metadata/{name}")), next.file(&format!("trust/metadata/{name}"))).unwrap();
+    }
+    let _ = isolated.receive(&next);
+    assert_eq!(fs::read(&pinned).unwrap(), before);
+}
+
+#[test]
 fn an_index_cannot_give_a_package_of_another_bundle_another_name() {
     let mut connected = Connected::new();
     let isolated = Isolated::new(&connected);

@@ -71,7 +71,8 @@ fn both_copies_are_named_when_they_differ() {
 #[test]
 fn a_trusted_document_that_was_changed_is_noticed() {
     let (mut connected, isolated) = with_one_bundle();
-    let path = isolated.path().join("trust/1.timestamp.json");
+    let timestamp = Repository::open(&isolated.path()).unwrap().floors().documents.unwrap().timestamp;
+    let path = isolated.path().join(format!("trust/1.{}.timestamp.json", timestamp.sha256));
     let mut bytes = fs::read(&path).unwrap();
     bytes[20] ^= 1;
     fs::write(&path, bytes).unwrap();
