@@ -118,6 +118,13 @@ impl Unnamed {
     }
 }
 
+impl Unnamed {
+    /// Gives the file its name, replacing what has it. Syncs nothing.
+    pub(crate) fn replace(self) -> Result<(), PathError> {
+        self.temp.persist(&self.target).map_err(|e| PathError::new("replace", &self.target, e.error))
+    }
+}
+
 impl Write for NewFile {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         self.temp.as_file_mut().write(bytes)

@@ -95,7 +95,7 @@ impl Store {
         }
         let mut file = self.new_blob(&digest)?;
         file.write_all(bytes)?;
-        file.keep_if_absent()?;
+        file.replace()?;
         file::sync_dir(&self.root.join("sha256"))?;
         Ok(digest)
     }
@@ -264,7 +264,8 @@ impl Batch<'_> {
         }
         self.store.sync()?;
         for file in group.files {
-            file.keep()?;
+            // What stands there is damaged, or the same: it was asked for before the content was taken.
+            file.replace()?;
         }
         self.store.sync()
     }

@@ -107,6 +107,18 @@ fn a_first_root_of_somebody_else_does_not_replace_the_pinned_one() {
 }
 
 #[test]
+fn a_damaged_blob_in_the_store_is_healed_by_a_bundle_that_carries_it() {
+    let mut connected = Connected::new();
+    let isolated = Isolated::new(&connected);
+    isolated.accept(&connected.bundle(spec(1, vec![deb("jq", "1.6")])));
+    let jq = Digest::of(&deb("jq", "1.6").content);
+    let store = isolated.writer().store().unwrap();
+    fs::write(store.path(&jq), "cut short").unwrap();
+    isolated.accept(&connected.bundle(spec(2, vec![deb("jq", "1.6"), deb("expat", "2.5")])));
+    store.verify(&jq).unwrap();
+}
+
+#[test]
 fn an_index_cannot_give_a_package_of_another_bundle_another_name() {
     let mut connected = Connected::new();
     let isolated = Isolated::new(&connected);
