@@ -104,6 +104,16 @@ pub enum Refusal {
         /// The base.
         base: BundleRef,
     },
+    /// Neither carries nor finds in its base what it lists.
+    #[error("bundle {name} lists {path}, whose content it does not carry and its base, bundle {}, does not list", base.sequence)]
+    NotInBase {
+        /// `stream/sequence`.
+        name: String,
+        /// The file.
+        path: RelPath,
+        /// The base.
+        base: BundleRef,
+    },
     /// Past its date.
     #[error("bundle {name} expired at {not_after} (it is {now})")]
     Expired {
@@ -213,6 +223,7 @@ impl Refusal {
             Self::ManifestDigest { .. } => "manifest-digest",
             Self::Manifest { .. } | Self::OtherBundle { .. } => "manifest",
             Self::MissingBase { .. } => "base-missing",
+            Self::NotInBase { .. } => "not-in-base",
             Self::Expired { .. } => "bundle-expired",
             Self::FromTheFuture { .. } => "from-the-future",
             Self::Withdrawn { .. } => "withdrawn",

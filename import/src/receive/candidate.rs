@@ -1,19 +1,20 @@
 //! A bundle that asks to be accepted: its documents as copied, and every check that needs no blob.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 
 use sealift_bundle::evidence::verify_evidence;
 use sealift_bundle::layout;
-use sealift_bundle::manifest::{MAX_BYTES, Manifest};
+use sealift_bundle::manifest::{FileEntry, MAX_BYTES, Manifest};
 use sealift_bundle::source::{Source, SourceError, SourceRefusal};
 use sealift_model::{Digest, PathGrammarError, Sequence, StreamId, Timestamp};
-use sealift_trust::PublicKey;
 
 use super::{Belief, Stop};
 use crate::refusal::Refusal;
-use crate::repository::Repository;
+use crate::repository::{Repository, Writer};
 
 const EVIDENCE_LIMIT: u64 = 8 << 20;
+/// How far ahead of the clock of this machine a bundle may be dated, in days.
+const AHEAD_DAYS: u64 = 1;
 
 /// What is to be done about a bundle on a medium.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -71,7 +72,7 @@ pub(super) struct Candidate {
 impl Candidate {
     /// Copies the documents of a bundle and judges the copies.
     pub(super) fn read(
-        repository: &Repository,
+        writer: &Writer,
         source: &dyn Source,
         belief: &Belief,
         place: (&StreamId, Sequence),
@@ -85,10 +86,10 @@ impl Candidate {
             let found = format!("{}/{}", manifest.stream, manifest.sequence);
             return Err(Refusal::OtherBundle { name, found }.into());
         }
-        let candidate =
-            Self { id: Digest::of(&manifest_bytes), manifest, manifest_bytes, evidence: read_evidence(source, place)? };
-        candidate.check_order(repository, belief.set.now())?;
-        candidate.check_evidence(belief.set.evidence_keys())?;
+        let id = Digest::of(&manifest_bytes);
+        let mut candidate = Self { id, manifest, manifest_bytes, evidence: Vec::new() };
+        candidate.check_order(writer, belief.set.now())?;
+        candidate.take_evidence(source, belief)?;
         Ok(candidate)
     }
 
@@ -97,34 +98,55 @@ impl Candidate {
         format!("{}/{}", self.manifest.stream, self.manifest.sequence)
     }
 
-    fn check_order(&self, repository: &Repository, now: Timestamp) -> Result<(), Stop> {
+    fn check_order(&self, writer: &Writer, now: Timestamp) -> Result<(), Stop> {
         let manifest = &self.manifest;
         let name = || self.name();
-        if let Some(base) = manifest.base {
-            let row = repository.index().bundle(&manifest.stream, base.sequence)?;
-            if row.is_none_or(|row| row.manifest != base.manifest) {
-                return Err(Refusal::MissingBase { name: name(), base }.into());
-            }
-        }
-        if now > manifest.not_after {
+        self.check_base(writer)?;
+        if now >= manifest.not_after {
             return Err(Refusal::Expired { name: name(), not_after: manifest.not_after, now }.into());
         }
-        // Accepting it would lift the floor of time so far that every later command refused the clock.
-        if manifest.created > now.plus_days(1) {
-            return Err(Refusal::FromTheFuture { name: name(), created: manifest.created, now }.into());
+        // Accepting it would lift the floor of time so far that every later command refused the clock. Compared with the
+        // clock and not with `now`, which the floor has part in: else each bundle could lift it by one more day.
+        let clock = writer.caller().clock;
+        if manifest.created > clock.plus_days(AHEAD_DAYS) {
+            return Err(Refusal::FromTheFuture { name: name(), created: manifest.created, now: clock }.into());
         }
-        refuse_withdrawn(manifest, &repository.index().withdrawn()?)?;
+        refuse_withdrawn(manifest, &writer.index().withdrawn()?)?;
         Ok(())
     }
 
-    /// Every evidence file must be signed and about this bundle, and one of them be a build provenance.
-    fn check_evidence(&self, keys: &[PublicKey]) -> Result<(), Refusal> {
-        let mut provenance = false;
-        for (file, bytes) in &self.evidence {
-            let refused = |source| Refusal::Evidence { name: self.name(), file: file.clone(), source };
-            provenance |= verify_evidence(keys, file, bytes, self.id).map_err(refused)?.is_provenance();
+    /// The base must be here, and list whatever is not carried: the manifests alone say what a stream is.
+    fn check_base(&self, repository: &Repository) -> Result<(), Stop> {
+        let manifest = &self.manifest;
+        let Some(base) = manifest.base else { return Ok(()) };
+        let row = repository.index().bundle(&manifest.stream, base.sequence)?;
+        if row.is_none_or(|row| row.manifest != base.manifest) {
+            return Err(Refusal::MissingBase { name: self.name(), base }.into());
         }
-        if provenance { Ok(()) } else { Err(Refusal::NoProvenance { name: self.name() }) }
+        let listed = crate::bundles::load(repository, &manifest.stream, base.sequence)?;
+        let listed: HashSet<_> = listed.files.iter().map(|entry| (entry.sha256, entry.size)).collect();
+        let absent = |entry: &&FileEntry| entry.stored.is_none() && !listed.contains(&(entry.sha256, entry.size));
+        match manifest.files.iter().find(absent) {
+            None => Ok(()),
+            Some(entry) => Err(Refusal::NotInBase { name: self.name(), path: entry.path.clone(), base }.into()),
+        }
+    }
+
+    /// Copies the evidence. Each file must be signed and about this bundle, and one of them be a build provenance.
+    ///
+    /// Each is judged before the next is read: nothing else bounds what a medium can put there.
+    fn take_evidence(&mut self, source: &dyn Source, belief: &Belief) -> Result<(), Stop> {
+        let (stream, sequence) = (self.manifest.stream.clone(), self.manifest.sequence);
+        let mut provenance = false;
+        for file in layout::list_evidence(source, &stream, sequence)? {
+            let path = layout::evidence_path(&stream, sequence, &file).map_err(|e| unnamed(&e))?;
+            let bytes = source.read(&path, EVIDENCE_LIMIT)?;
+            let refused = |source| Refusal::Evidence { name: self.name(), file: file.clone(), source };
+            let report = verify_evidence(belief.set.evidence_keys(), &file, &bytes, self.id).map_err(refused)?;
+            provenance |= report.is_provenance();
+            self.evidence.push((file, bytes));
+        }
+        if provenance { Ok(()) } else { Err(Refusal::NoProvenance { name: self.name() }.into()) }
     }
 }
 
@@ -159,19 +181,6 @@ fn read_manifest(
     }
     let (expected, length) = (signed.sha256, signed.length);
     Err(Refusal::ManifestDigest { name, expected, length, found, found_length }.into())
-}
-
-fn read_evidence(
-    source: &dyn Source,
-    (stream, sequence): (&StreamId, Sequence),
-) -> Result<Vec<(String, Vec<u8>)>, Stop> {
-    let mut files = Vec::new();
-    for name in layout::list_evidence(source, stream, sequence)? {
-        let bytes =
-            source.read(&layout::evidence_path(stream, sequence, &name).map_err(|e| unnamed(&e))?, EVIDENCE_LIMIT)?;
-        files.push((name, bytes));
-    }
-    Ok(files)
 }
 
 /// A stream whose name is no safe path (`nul`) cannot lie on a medium.

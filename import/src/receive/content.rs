@@ -64,7 +64,7 @@ pub(super) fn copy(
     progress: &dyn Progress,
 ) -> Result<Copied, Stop> {
     let store = repository.store()?;
-    let (work, copied) = plan(repository, &store, candidate)?;
+    let (work, copied) = plan(&store, candidate)?;
     let free = sealift_fs::free_bytes(&repository.layout().store())?;
     let needed = copied.bytes.saturating_add(RESERVE);
     if !work.is_empty() && needed > free {
@@ -91,11 +91,7 @@ pub(super) fn copy(
 }
 
 /// Decides which contents have to be copied. Every other one must be in the store.
-fn plan<'c>(
-    repository: &Repository,
-    store: &Store,
-    candidate: &'c Candidate,
-) -> Result<(Vec<&'c FileEntry>, Copied), Stop> {
+fn plan<'c>(store: &Store, candidate: &'c Candidate) -> Result<(Vec<&'c FileEntry>, Copied), Stop> {
     let mut wanted = BTreeMap::new();
     let mut copied = Copied::default();
     for entry in &candidate.manifest.files {
@@ -104,7 +100,7 @@ fn plan<'c>(
         }
         let here = store.has(&entry.sha256, entry.size);
         if !here && entry.stored.is_none() {
-            return Err(lost(repository, candidate, entry)?);
+            return Err(lost(candidate, entry));
         }
         copied.present += u64::from(here);
         wanted.insert(entry.sha256, (!here).then_some(entry));
@@ -117,19 +113,11 @@ fn plan<'c>(
     Ok((work, copied))
 }
 
-/// Tells a store that lost something from a manifest that leaves out what its base does not have.
-fn lost(repository: &Repository, candidate: &Candidate, entry: &FileEntry) -> Result<Stop, Stop> {
+/// Names what the store lost; that the base lists it was checked before.
+fn lost(candidate: &Candidate, entry: &FileEntry) -> Stop {
     let manifest = &candidate.manifest;
-    if let Some(base) = manifest.base {
-        let listed = crate::bundles::load(repository, &manifest.stream, base.sequence)?;
-        if listed.files.iter().any(|file| file.sha256 == entry.sha256) {
-            let base = format!("{}/{}", manifest.stream, base.sequence);
-            let path = entry.path.to_string();
-            return Ok(fault(ReceiveError::Lost { path, digest: entry.sha256, base }));
-        }
-    }
-    let reason = "it is neither carried nor in the base".to_owned();
-    Ok(Refusal::Blob { name: candidate.name(), path: entry.path.clone(), reason }.into())
+    let base = manifest.base.map_or_else(String::new, |base| format!("{}/{}", manifest.stream, base.sequence));
+    fault(ReceiveError::Lost { path: entry.path.to_string(), digest: entry.sha256, base })
 }
 
 fn fault(error: ReceiveError) -> Stop {

@@ -119,6 +119,23 @@ fn a_damaged_blob_in_the_store_is_healed_by_a_bundle_that_carries_it() {
 }
 
 #[test]
+fn bundles_dated_ahead_one_after_the_other_do_not_lock_the_repository() {
+    let mut connected = Connected::new();
+    let isolated = Isolated::new(&connected);
+    for (sequence, days) in [(1, 1), (2, 2)] {
+        let mut ahead = spec(sequence, vec![deb("jq", "1.6")]);
+        (ahead.created, ahead.not_after) = (now().plus_days(days), now().plus_days(40));
+        let result = isolated.receive(&connected.bundle(ahead));
+        if sequence == 2 {
+            assert!(
+                matches!(result, Err(ReceiveError::Refused { refusal, .. }) if refusal.code() == "from-the-future")
+            );
+        }
+    }
+    promote(&isolated, "1");
+}
+
+#[test]
 fn an_index_cannot_give_a_package_of_another_bundle_another_name() {
     let mut connected = Connected::new();
     let isolated = Isolated::new(&connected);
@@ -134,6 +151,24 @@ fn an_index_cannot_give_a_package_of_another_bundle_another_name() {
     publish_production(&isolated).unwrap();
     let index = isolated.path().join("published/production/dists/bookworm-security/main/binary-amd64/Packages");
     assert!(!fs::read_to_string(index).unwrap().contains("Version: 99"));
+}
+
+#[test]
+fn an_incremental_bundle_that_leaves_out_what_its_base_does_not_list_is_refused() {
+    let mut connected = Connected::new();
+    let isolated = Isolated::new(&connected);
+    isolated.accept(&connected.bundle(spec(1, vec![deb("jq", "1.6")])));
+    let mut other = spec(1, vec![deb("expat", "2.5")]);
+    (other.stream, other.upstream) = ("other", "vendor");
+    isolated.accept(&connected.bundle(other));
+    let mut second = spec(2, vec![deb("jq", "1.6"), deb("expat", "2.5")]);
+    second.base = Some(1);
+    second.twist = |manifest| {
+        let expat = Digest::of(&deb("expat", "2.5").content);
+        manifest.files.iter_mut().filter(|f| f.sha256 == expat).for_each(|f| f.stored = None);
+        manifest.totals = sealift_bundle::Manifest::compute_totals(&manifest.files);
+    };
+    assert_eq!(isolated.refused(&connected.bundle(second)), "not-in-base");
 }
 
 #[test]

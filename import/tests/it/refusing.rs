@@ -77,7 +77,7 @@ fn refuses_expired_metadata_and_expired_bundles() {
     let mut old = first();
     old.not_after = now().plus_days(3);
     let medium = connected.bundle(old);
-    isolated.clock = now().plus_days(4);
+    isolated.clock = now().plus_days(3);
     assert_eq!(isolated.refused(&medium), "bundle-expired");
     isolated.clock = now().plus_days(61);
     assert_eq!(isolated.refused(&medium), "expired");
