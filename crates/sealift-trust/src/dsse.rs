@@ -20,6 +20,9 @@ pub const PAYLOAD_TYPE: &str = "application/vnd.in-toto+json";
 /// Largest envelope that is read.
 pub const LIMIT: usize = 8 << 20;
 
+/// Most signatures in an envelope: each is tried with every key, over the whole payload.
+pub const MOST_SIGNATURES: usize = 64;
+
 /// Why an envelope or a statement was refused: evidence that travels with a bundle, or what a site signed itself. Whose
 /// keys had to sign is the caller's to say.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -121,6 +124,9 @@ impl Envelope {
         if wire.payload_type != PAYLOAD_TYPE {
             return Err(EvidenceRefusal::PayloadType(printable(&wire.payload_type)));
         }
+        if wire.signatures.len() > MOST_SIGNATURES {
+            return Err(malformed(format!("it has more than {MOST_SIGNATURES} signatures")));
+        }
         let decode = |text: &str| STANDARD.decode(text).map_err(|e| malformed(format!("base64: {e}")));
         Ok(Self {
             payload: decode(&wire.payload)?,
@@ -204,6 +210,15 @@ mod tests {
         let sig = signing_key(1).sign(b"{}").to_bytes();
         let bytes = envelope_bytes(b"{}", &[(public(1).id(), sig)]);
         assert!(Envelope::parse(&bytes).unwrap().verify(&[public(1)], 1).is_err());
+    }
+
+    #[test]
+    fn refuses_more_signatures_than_anybody_needs() {
+        let sig = |n: usize| (Digest::of(&n.to_be_bytes()), [7; 64]);
+        let many: Vec<_> = (0..MOST_SIGNATURES).map(sig).collect();
+        assert!(Envelope::parse(&envelope_bytes(b"{}", &many)).is_ok());
+        let more: Vec<_> = (0..=MOST_SIGNATURES).map(sig).collect();
+        assert!(matches!(Envelope::parse(&envelope_bytes(b"{}", &more)), Err(EvidenceRefusal::Malformed { .. })));
     }
 
     #[test]
