@@ -4,13 +4,14 @@
 //! compared byte for byte, so there is no archive that two readers could read differently. Content is then read in place;
 //! blobs are never held in memory.
 
+use std::cmp::Ordering;
 use std::fs::File;
 use std::io::{self, Read};
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
-use sealift_model::RelPath;
 use sealift_model::escape::printable_bytes;
+use sealift_model::{RelPath, Sequence, StreamId};
 
 use super::{MAX_ENTRIES, Source, SourceError, SourceRefusal, shown};
 use crate::layout::Place;
@@ -79,12 +80,40 @@ impl Container {
 
     fn below(&self, dir: &RelPath) -> impl Iterator<Item = (String, u64)> {
         let prefix = format!("{dir}/");
-        // Blobs are many and stand last; a listing of anything else must not walk over them.
-        let first_blob = self.index.partition_point(|e| !matches!(e.place, Place::Blob(_)));
-        let (documents, blobs) = self.index.split_at(first_blob);
-        let part = if dir.segments().next() == Some("blobs") { blobs } else { documents };
-        part.iter().filter_map(move |e| Some((e.place.path().as_str().strip_prefix(&prefix)?.to_owned(), e.size)))
+        let part = self.part(dir).iter();
+        part.filter_map(move |e| Some((e.place.path().as_str().strip_prefix(&prefix)?.to_owned(), e.size)))
     }
+
+    /// Returns the entries that may be below a directory: every bundle is listed, and no listing may walk over all others.
+    fn part(&self, dir: &RelPath) -> &[Entry] {
+        let mut segments = dir.segments();
+        let rank = match segments.next() {
+            Some("trust") => 0,
+            Some("bundles") => 1,
+            _ => 2,
+        };
+        let part = equal_range(&self.index, |place| match place {
+            Place::Metadata(_) => 0.cmp(&rank),
+            Place::Bundle { .. } => 1.cmp(&rank),
+            Place::Blob(_) => 2.cmp(&rank),
+        });
+        let Some(wanted) = segments.next().filter(|_| rank == 1).and_then(|s| s.parse::<StreamId>().ok()) else {
+            return part;
+        };
+        let number = segments.next().and_then(|s| s.parse::<Sequence>().ok());
+        equal_range(part, |place| match (place, number) {
+            (Place::Bundle { stream, sequence, .. }, Some(number)) => (stream, *sequence).cmp(&(&wanted, number)),
+            (Place::Bundle { stream, .. }, None) => stream.cmp(&wanted),
+            _ => Ordering::Equal,
+        })
+    }
+}
+
+/// Returns the entries, sorted, whose place compares equal to what is wanted.
+fn equal_range(entries: &[Entry], compare: impl Fn(&Place) -> Ordering) -> &[Entry] {
+    let begin = entries.partition_point(|e| compare(&e.place).is_lt());
+    let end = entries.partition_point(|e| compare(&e.place).is_le());
+    entries.get(begin..end).unwrap_or_default()
 }
 
 impl Source for Container {

@@ -1,6 +1,7 @@
 //! The single file: the same content in another form, and as strict.
 
 use std::fs;
+use std::time::{Duration, Instant};
 
 use sealift_bundle::pack::{PackError, pack, unpack};
 use sealift_model::{Digest, Silent};
@@ -90,4 +91,30 @@ fn refuses_to_pack_what_is_not_ours_or_damaged() {
     assert!(!file.exists());
     let names: Vec<_> = fs::read_dir(f.dir.path()).unwrap().map(|e| e.unwrap().file_name()).collect();
     assert_eq!(names.len(), 2, "store and medium, nothing else: {names:?}");
+}
+
+#[test]
+fn the_names_of_many_bundles_are_listed_without_walking_over_all_of_them_for_each() {
+    let f = Fixture::new();
+    let file = f.path("many.sealift");
+    let mut bytes = Vec::new();
+    for number in 0..10_000 {
+        let mut header = tar::Header::new_ustar();
+        header.set_path(format!("bundles/s{number:05}/1/manifest.json")).unwrap();
+        header.set_size(0);
+        header.set_mode(0o644);
+        header.set_uid(0);
+        header.set_gid(0);
+        header.set_mtime(0);
+        header.set_entry_type(tar::EntryType::Regular);
+        header.set_cksum();
+        bytes.extend_from_slice(header.as_bytes());
+    }
+    bytes.extend_from_slice(&[0; 1024]);
+    put(&file, &bytes);
+    let source = sealift_bundle::open_source(&file).unwrap();
+    let begun = Instant::now();
+    assert_eq!(sealift_bundle::list_bundles(&*source).unwrap().len(), 10_000);
+    let taken = begun.elapsed();
+    assert!(taken < Duration::from_secs(20), "{taken:?}");
 }
