@@ -3,7 +3,7 @@
 
 use std::path::{Path, PathBuf};
 
-use sealift_fs::{PathError, read_stream};
+use sealift_fs::{PathError, PrivateError, read_secret, read_stream};
 use zeroize::Zeroizing;
 
 const LIMIT: u64 = 4096;
@@ -15,9 +15,12 @@ pub struct Passphrase(Zeroizing<Vec<u8>>);
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum PassphraseError {
-    /// The file or descriptor could not be read.
+    /// The descriptor could not be read.
     #[error(transparent)]
     Fs(#[from] PathError),
+    /// The file could not be read, or others can read it.
+    #[error(transparent)]
+    Private(#[from] PrivateError),
     /// Nothing in it.
     #[error("the passphrase is empty")]
     Empty,
@@ -44,14 +47,14 @@ impl Passphrase {
         Ok(Self(bytes))
     }
 
-    /// Reads a passphrase from a file or pipe.
+    /// Reads a passphrase from a file that nobody else can read, or from a pipe.
     pub fn from_file(path: &Path) -> Result<Self, PassphraseError> {
-        Self::new(Zeroizing::new(read_stream(path, LIMIT)?))
+        Self::new(Zeroizing::new(read_secret(path, LIMIT)?))
     }
 
-    /// Reads a passphrase from an inherited file descriptor.
+    /// Reads a passphrase from an inherited file descriptor, whatever is behind it.
     pub fn from_fd(number: u16) -> Result<Self, PassphraseError> {
-        Self::from_file(&PathBuf::from(format!("/dev/fd/{number}")))
+        Self::new(Zeroizing::new(read_stream(&PathBuf::from(format!("/dev/fd/{number}")), LIMIT)?))
     }
 
     pub(crate) fn as_bytes(&self) -> &[u8] {

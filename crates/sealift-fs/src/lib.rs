@@ -25,6 +25,6 @@ pub use file::{
 pub use link::{read_link, replace_link};
 pub use lock::{Lock, LockError};
 pub use partial::{Partial, Whole};
-pub use private::{PrivateError, read_private, read_stream};
+pub use private::{PrivateError, read_private, read_secret, read_stream};
 pub use store::{Batch, Store, StoreError};
 pub use tree::Tree;

@@ -70,9 +70,24 @@ pub fn read_private(path: &Path, limit: u64) -> Result<Vec<u8>, PrivateError> {
     Ok(crate::file::read_open_capped(file, path, limit)?)
 }
 
+/// Reads a file that nobody else can read, or a pipe, to its end, at most `limit` bytes. Links are followed, and who owns
+/// the file is not asked: somebody else may have put it there on purpose, as service managers do.
+pub fn read_secret(path: &Path, limit: u64) -> Result<Vec<u8>, PrivateError> {
+    let file = File::open(path).context("open", path)?;
+    let metadata = file.metadata().context("read", path)?;
+    let mode = metadata.mode() & 0o7777;
+    if metadata.is_file() && mode & 0o077 != 0 {
+        return Err(PrivateError::Open { path: path.to_owned(), mode });
+    }
+    Ok(read_to_end(file, path, limit)?)
+}
+
 /// Reads a file or pipe (`/dev/fd/3`) to its end, at most `limit` bytes.
 pub fn read_stream(path: &Path, limit: u64) -> Result<Vec<u8>, PathError> {
-    let file = File::open(path).context("open", path)?;
+    read_to_end(File::open(path).context("open", path)?, path, limit)
+}
+
+fn read_to_end(file: File, path: &Path, limit: u64) -> Result<Vec<u8>, PathError> {
     let mut bytes = Vec::new();
     file.take(limit.saturating_add(1)).read_to_end(&mut bytes).context("read", path)?;
     if bytes.len() as u64 > limit {
@@ -98,10 +113,12 @@ mod tests {
         let link = dir.path().join("link");
         symlink(&path, &link).unwrap();
         assert!(matches!(read_private(&link, 6), Err(PrivateError::NotRegular(_))));
+        assert_eq!(read_secret(&link, 6).unwrap(), b"secret");
         assert!(matches!(read_private(dir.path(), 6), Err(PrivateError::NotRegular(_))));
         for mode in [0o640, 0o604, 0o620, 0o601] {
             std::fs::set_permissions(&path, std::fs::Permissions::from_mode(mode)).unwrap();
             assert!(matches!(read_private(&path, 6), Err(PrivateError::Open { .. })), "{mode:o}");
+            assert!(matches!(read_secret(&link, 6), Err(PrivateError::Open { .. })), "{mode:o}");
         }
     }
 }

@@ -32,7 +32,7 @@ pub(super) fn key_file(error: &KeyFileError) -> CommandError {
 
 pub(super) fn passphrase(error: &PassphraseError) -> CommandError {
     let exit = match error {
-        PassphraseError::Fs(_) => Exit::Failed,
+        PassphraseError::Fs(_) | PassphraseError::Private(_) => Exit::Failed,
         PassphraseError::Empty | PassphraseError::ManyLines => Exit::Usage,
     };
     CommandError::from_error(exit, error)

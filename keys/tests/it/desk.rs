@@ -10,7 +10,7 @@ pub struct Desk {
 impl Desk {
     pub fn new() -> Self {
         let desk = Self { dir: tempfile::tempdir().unwrap() };
-        std::fs::write(desk.path("passphrase"), "insecure-test\n").unwrap();
+        sealift_fs::write_new(&desk.path("passphrase"), b"insecure-test\n", sealift_fs::Mode::Private).unwrap();
         desk
     }
 

@@ -32,7 +32,7 @@ fn refuses_to_touch_what_is_there() {
 fn a_passphrase_is_never_asked_for_without_a_terminal() {
     let desk = Desk::new();
     desk.run(&["init", "trust"]).refused(2, "--passphrase-file");
-    std::fs::write(desk.path("empty"), "\n").unwrap();
+    sealift_fs::write_new(&desk.path("empty"), b"\n", sealift_fs::Mode::Private).unwrap();
     desk.run(&["init", "trust", "--passphrase-file", "empty"]).refused(2, "passphrase is empty");
     desk.run(&["init", "trust", "--passphrase-file", "absent"]).refused(1, "cannot open absent");
     assert_eq!(desk.names(), ["empty", "passphrase"]);
@@ -57,4 +57,15 @@ fn refuses_a_root_with_a_flipped_byte() {
     for verb in ["show", "fingerprint"] {
         desk.run(&[verb, "bad.json"]).refused(10, "0 of 1 required signatures");
     }
+}
+
+#[test]
+fn refuses_a_passphrase_file_that_others_can_read() {
+    let desk = Desk::new();
+    let path = desk.path("passphrase");
+    std::fs::set_permissions(&path, std::os::unix::fs::PermissionsExt::from_mode(0o640)).unwrap();
+    let output = desk.run(&["init", "trust", "--passphrase-file", "passphrase"]);
+    assert_eq!(output.code, 1, "{}", output.stderr);
+    assert!(output.stderr.contains("make it private: chmod 600 passphrase"), "{}", output.stderr);
+    assert_eq!(desk.names(), ["passphrase"]);
 }
