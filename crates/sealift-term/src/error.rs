@@ -2,6 +2,7 @@
 
 use std::error::Error;
 use std::fmt::Display;
+use std::io::{self, ErrorKind};
 use std::process::ExitCode;
 
 use sealift_model::escape::printable;
@@ -71,8 +72,10 @@ impl CommandError {
     }
 
     fn caused_by_sources_of(mut self, error: &(dyn Error + 'static)) -> Self {
+        self = self.with_disk_hint(error);
         let mut source = error.source();
         while let Some(cause) = source {
+            self = self.with_disk_hint(cause);
             let text = printable(&cause.to_string());
             // Transparent wrappers repeat their source.
             if self.causes.last() != Some(&text) && self.message != text {
@@ -83,10 +86,20 @@ impl CommandError {
         self
     }
 
-    /// Adds a line that says what to do next.
+    fn with_disk_hint(self, error: &(dyn Error + 'static)) -> Self {
+        match error.downcast_ref().and_then(disk_hint) {
+            Some(hint) => self.hint(hint),
+            None => self,
+        }
+    }
+
+    /// Adds a line that says what to do next, unless it is there already.
     #[must_use]
     pub fn hint(mut self, hint: impl Display) -> Self {
-        self.hints.push(printable(&hint.to_string()));
+        let hint = printable(&hint.to_string());
+        if !self.hints.contains(&hint) {
+            self.hints.push(hint);
+        }
         self
     }
 
@@ -109,9 +122,36 @@ impl CommandError {
     }
 }
 
+/// Linux's number for an error of the device.
+const EIO: i32 = 5;
+
+/// What helps against a disk's failure is the same wherever it is met.
+fn disk_hint(error: &io::Error) -> Option<&'static str> {
+    // std has no kind for it.
+    if error.raw_os_error() == Some(EIO) {
+        return Some("the device itself failed: try again, or use another one");
+    }
+    match error.kind() {
+        ErrorKind::StorageFull | ErrorKind::QuotaExceeded => {
+            Some("the disk is full: make room and run the same command again")
+        }
+        ErrorKind::ReadOnlyFilesystem => Some("the file system is mounted read-only"),
+        _ => None,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn full_and_read_only_disks_have_one_hint_wherever_they_are_met() {
+        let full = || io::Error::from(ErrorKind::StorageFull);
+        let text = "the disk is full: make room and run the same command again";
+        assert_eq!(CommandError::from_error(Exit::Failed, &full()).hints, [text]);
+        assert_eq!(CommandError::with_cause(Exit::Failed, "could not", &full()).hint(text).hints, [text]);
+        assert!(CommandError::from_error(Exit::Failed, &io::Error::other(full())).hints.is_empty());
+    }
 
     #[test]
     fn says_what_why_next_and_what_was_not_changed() {
