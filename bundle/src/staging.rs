@@ -64,6 +64,14 @@ impl Staging {
         Ok(linked)
     }
 
+    /// Tells whether the first of `files` that is there can be linked; true without any.
+    pub(crate) fn can_link(&self, mut files: impl Iterator<Item = PathBuf>) -> Result<bool, PathError> {
+        match files.find(|file| file.is_file()) {
+            Some(file) => medium::hard_link(&file, &self.partial.join("link")),
+            None => Ok(true),
+        }
+    }
+
     /// Copies at most `limit` bytes, hashing them, and returns their digest and length.
     pub(crate) fn copy(
         &mut self,

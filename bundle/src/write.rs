@@ -6,11 +6,12 @@
 //! are not read. The same parts give the same bytes.
 
 mod plan;
+mod target;
 
 use std::io;
 use std::path::{Path, PathBuf};
 
-use sealift_fs::{PathError, Store, free_bytes, medium, remove_file, sync_filesystem};
+use sealift_fs::{PathError, Store, medium, remove_file, sync_filesystem};
 use sealift_model::{Digest, Progress, RelPath};
 
 use crate::convenience::bundle_sums;
@@ -21,6 +22,7 @@ use crate::source::{Source, SourceError, TOP};
 use crate::staging::{CopyError, Staging, digest_of};
 
 pub use plan::{WritePlan, plan_write};
+pub use target::check_target;
 
 /// What goes onto the medium.
 pub struct BundleParts<'a> {
@@ -125,9 +127,19 @@ pub enum WriteError {
     Parts(&'static str),
 }
 
-/// Writes the bundle below `dir`, the directory that holds or will hold `SEALIFT`.
+/// Writes the bundle below `dir`, the directory that holds or will hold `SEALIFT`. It is made if only it is missing.
 pub fn write(dir: &Path, parts: &BundleParts<'_>, progress: &dyn Progress) -> Result<WriteReport, WriteError> {
     check_parts(parts)?;
+    let made = target::make(dir)?;
+    let written = write_into(dir, parts, progress);
+    if written.is_err() && made {
+        // One that was filled meanwhile by somebody else stays.
+        let _ = medium::remove_empty_dir(dir);
+    }
+    written
+}
+
+fn write_into(dir: &Path, parts: &BundleParts<'_>, progress: &dyn Progress) -> Result<WriteReport, WriteError> {
     let plan = plan_write(dir, parts)?;
     let mut staging = Staging::begin(dir)?;
     let mut writer = Writer { parts, staging: &mut staging, progress, dir, copied: 0, linked: false };
@@ -211,12 +223,7 @@ impl Writer<'_> {
         if self.copied > 0 {
             return Ok(());
         }
-        let documents = self.parts.manifest_bytes.len() as u64 + (1 << 20);
-        let (free, needed) = (free_bytes(self.dir)?, plan.bytes.saturating_add(documents));
-        if free >= needed {
-            return Ok(());
-        }
-        Err(WriteError::Space { path: crate::source::shown(self.dir), needed, free })
+        target::check_space(self.dir, plan.bytes, self.parts.manifest_bytes.len() as u64)
     }
 
     fn copy(&mut self, blob: &Stored, of: &RelPath) -> Result<(), WriteError> {

@@ -30,7 +30,7 @@ pub mod write;
 pub use changes::{Changes, PackageChange};
 pub use plan::{Action, BaseChoice, BaseReason, BuildPlan, Created, Request, plan};
 pub use seal::{Sealed, Signing, Waiting, check_keys, draft, seal};
-pub use write::{Listed, list, write_to};
+pub use write::{Listed, check_target, list, write_to};
 
 /// Why a bundle was not built. Refusals of foreign or changed documents are in [`BuildRefusal`].
 #[derive(Debug, thiserror::Error)]
@@ -157,6 +157,14 @@ pub enum BuildError {
         stream: StreamId,
         /// The number.
         sequence: Sequence,
+        /// Why.
+        source: Box<WriteError>,
+    },
+    /// The medium, before anything was sealed.
+    #[error("{} cannot take the bundle", .dir.display())]
+    Target {
+        /// The directory.
+        dir: PathBuf,
         /// Why.
         source: Box<WriteError>,
     },

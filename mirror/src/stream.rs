@@ -229,15 +229,12 @@ impl StreamDir {
         let building = self.dir.join(format!(".new-{}", bundle.record.sequence));
         sealift_fs::create_dir_all(&self.dir, Mode::Public)?;
         sealift_fs::remove_tree(&building)?;
-        let evidence = building.join("evidence");
-        sealift_fs::create_dir_all(&evidence, Mode::Public)?;
-        for (name, bytes) in &bundle.evidence {
-            sealift_fs::write_new(&evidence.join(name), bytes, Mode::Public)?;
+        let made = write_bundle(&building, bundle).and_then(|()| Ok(sealift_fs::rename(&building, &target)?));
+        if made.is_err() {
+            // The reason it failed matters more than a leftover, which the next draft removes.
+            let _ = sealift_fs::remove_tree(&building);
         }
-        write_document(&building.join("bundle.json"), &bundle.record)?;
-        sealift_fs::write_new(&building.join("manifest.json"), &bundle.manifest, Mode::Public)?;
-        write_draft(&building.join("draft"), &bundle.draft)?;
-        Ok(sealift_fs::rename(&building, &target)?)
+        made
     }
 
     /// Replaces the draft of a bundle by one that lists the same bundle.
@@ -295,6 +292,17 @@ pub fn kept_streams(state: &Path) -> Result<Vec<StreamId>, PathError> {
         Err(error) if error.is_not_found() => Ok(Vec::new()),
         other => Ok(other?.iter().filter_map(|name| name.parse().ok()).collect()),
     }
+}
+
+fn write_bundle(dir: &Path, bundle: &NewBundle) -> Result<(), StreamError> {
+    let evidence = dir.join("evidence");
+    sealift_fs::create_dir_all(&evidence, Mode::Public)?;
+    for (name, bytes) in &bundle.evidence {
+        sealift_fs::write_new(&evidence.join(name), bytes, Mode::Public)?;
+    }
+    write_document(&dir.join("bundle.json"), &bundle.record)?;
+    sealift_fs::write_new(&dir.join("manifest.json"), &bundle.manifest, Mode::Public)?;
+    write_draft(&dir.join("draft"), &bundle.draft)
 }
 
 fn write_draft(dir: &Path, draft: &Draft) -> Result<(), StreamError> {

@@ -95,6 +95,7 @@ pub(super) fn pack(error: &PackError, what: &str) -> CommandError {
     let failure = CommandError::with_cause(exit, what, error);
     match error {
         PackError::Source(SourceError::Refused(refusal)) => layout_hint(failure, refusal),
+        PackError::Space { .. } => failure.hint("make room, or name a place on a larger disk"),
         PackError::Exists(_) => failure.hint("name a place where nothing is yet; nothing is ever overwritten"),
         _ => failure,
     }

@@ -51,7 +51,8 @@ pub(super) fn build(fault: &BuildError) -> CommandError {
         BuildError::Metadata(MetadataError::Refused(refusal)) => refused(fault, refusal),
         BuildError::Write { stream, sequence, source } => write(fault, source)
             .hint(format!("then: sealift-mirror bundle seal --stream {stream} {sequence} --to DIR"))
-            .state("The bundle is sealed and kept in the mirror. The medium is as it was."),
+            .state("The bundle is sealed and kept in the mirror. Use of the medium only what verifies."),
+        BuildError::Target { source, .. } => write(fault, source),
         _ => failed(),
     }
 }
@@ -66,6 +67,9 @@ fn write(error: &BuildError, source: &WriteError) -> CommandError {
         WriteError::Space { .. } => failure.hint("use a larger medium"),
         WriteError::Fs(error) if error.is_full() => failure.hint("use a larger medium"),
         WriteError::Fs(error) if error.is_read_only() => failure.hint("the medium is mounted read-only"),
+        WriteError::Fs(error) if error.is_not_found() => {
+            failure.hint("name the mounted medium or a directory on it; only the last directory of the path is made")
+        }
         WriteError::Existing { .. } | WriteError::Taken(_) | WriteError::Unlisted(_) => {
             failure.hint("use an empty medium")
         }
@@ -123,6 +127,7 @@ pub(super) fn pack(error: &PackError) -> CommandError {
     let exit = if error.is_refusal() { Exit::RefusedSignature } else { Exit::Failed };
     let failure = CommandError::from_error(exit, error);
     match error {
+        PackError::Space { .. } => failure.hint("make room, or name a place on a larger disk"),
         PackError::Exists(_) => failure.hint("name a file or directory that does not exist"),
         PackError::Source(SourceError::Fs(inner)) if inner.is_not_found() => {
             failure.hint("name the directory that holds SEALIFT, or a .sealift file")

@@ -10,7 +10,8 @@ const OFFERS: &[(&str, &str, &str)] = &[("jq", "1.6", "libc6 (>= 2.36)")];
 fn world() -> World {
     let world = World::new("1-of-1", "[\"jq\"]");
     world.sync(0, OFFERS);
-    std::fs::write(world.path("pass"), format!("{PASSPHRASE}\n")).unwrap();
+    let line = format!("{PASSPHRASE}\n");
+    sealift_fs::write_new(&world.path("pass"), line.as_bytes(), sealift_fs::Mode::Private).unwrap();
     std::fs::create_dir(world.path("medium")).unwrap();
     world
 }
@@ -59,7 +60,7 @@ fn build_plans_writes_and_names_the_next_command() {
 #[test]
 fn a_wrong_passphrase_changes_nothing() {
     let world = world();
-    std::fs::write(world.path("pass"), "wrong\n").unwrap();
+    sealift_fs::replace(&world.path("pass"), b"wrong\n", sealift_fs::Mode::Private).unwrap();
     let before = world.documents();
     let pass = world.path("pass");
     let out = run(&world, &["bundle", "build", "--stream", "s", "--passphrase-file", shown(&pass)]);
@@ -120,7 +121,8 @@ fn a_build_that_could_not_be_written_is_finished_by_the_same_command() {
     let world = world();
     let (pass, medium) = (world.path("pass"), world.path("medium"));
     std::fs::write(medium.join("SEALIFT"), "a file of somebody else").unwrap();
-    let args = ["bundle", "build", "--stream", "s", "--to", shown(&medium), "--passphrase-file", shown(&pass)];
+    let args = ["bundle", "build", "--stream", "s", "--passphrase-file", shown(&pass), "--to", shown(&medium)];
+    assert_eq!(run(&world, &args[..6]).status.code(), Some(0));
     let out = run(&world, &args);
     let story = text(&out.stderr);
     assert_eq!(out.status.code(), Some(1), "{story}");
@@ -139,6 +141,29 @@ fn a_build_that_could_not_be_written_is_finished_by_the_same_command() {
 }
 
 #[test]
+fn a_place_that_cannot_take_the_bundle_costs_no_number() {
+    let world = world();
+    let (pass, top) = (world.path("pass"), world.path("place"));
+    let build = |to: &Path| {
+        run(&world, &["bundle", "build", "--stream", "s", "--to", shown(to), "--passphrase-file", shown(&pass)])
+    };
+    std::fs::create_dir(&top).unwrap();
+    std::fs::write(top.join("file"), "").unwrap();
+    std::fs::create_dir_all(top.join("taken/SEALIFT")).unwrap();
+    std::fs::write(top.join("taken/SEALIFT/letter.txt"), "").unwrap();
+    for place in ["no/parent", "file", "taken"] {
+        let out = build(&top.join(place));
+        let story = text(&out.stderr);
+        assert_eq!(out.status.code(), Some(1), "{story}");
+        assert!(story.contains(place) && story.contains("Nothing was changed."), "{story}");
+    }
+    assert!(world.state().dir().join("streams").read_dir().is_err(), "a number was taken");
+    let out = build(&top.join("new"));
+    assert!(text(&out.stdout).contains("Wrote bundle 1 of stream s"), "{}", text(&out.stderr));
+    assert_eq!(world.verify(&top.join("new"), 1).bundles.len(), 1);
+}
+
+#[test]
 fn a_held_lock_exits_20() {
     let world = world();
     let state = world.state();
@@ -153,7 +178,8 @@ fn a_held_lock_exits_20() {
 fn a_draft_tells_the_holders_what_to_type() {
     let world = World::new("2-of-3", "[\"jq\"]");
     world.sync(0, OFFERS);
-    std::fs::write(world.path("pass"), format!("{PASSPHRASE}\n")).unwrap();
+    let line = format!("{PASSPHRASE}\n");
+    sealift_fs::write_new(&world.path("pass"), line.as_bytes(), sealift_fs::Mode::Private).unwrap();
     for key in ["targets-2", "targets-3"] {
         crate::signatures::take_keys(&world, key);
     }

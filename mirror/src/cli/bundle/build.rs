@@ -50,6 +50,9 @@ pub(super) fn run(args: &BuildArgs, place: &Place, term: Term) -> Result<ExitCod
     if plan.action == Action::Nothing {
         return nothing(args, &state, &writer, &plan, term);
     }
+    if let Some(to) = &args.to {
+        build::check_target(&state, &plan.manifest, to).map_err(|e| failure::build(&e))?;
+    }
     let signing = args.signing.open(&state)?;
     build::draft(&state, &writer, &plan, &signing).map_err(|e| failure::build(&e))?;
     let bundle = (&request.stream, plan.manifest.sequence);

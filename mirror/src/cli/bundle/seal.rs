@@ -13,7 +13,7 @@ use super::signing::{self, SigningArgs};
 use crate::build::{self, BuildError, Sealed, Signing};
 use crate::cli::{Place, failure};
 use crate::state::State;
-use crate::stream::Status;
+use crate::stream::{Status, StreamDir};
 
 #[derive(Debug, Args)]
 pub(in crate::cli) struct SealArgs {
@@ -37,6 +37,12 @@ pub(super) fn run(args: &SealArgs, place: &Place, term: Term) -> Result<ExitCode
     // A sealed bundle needs no key to be written again.
     if let (Status::Sealed, Some(to)) = (status, &args.to) {
         return write(&state, &writer, bundle, to, term);
+    }
+    if let (Status::Draft, Some(to)) = (status, &args.to) {
+        let dir = StreamDir::of(state.dir(), &args.stream);
+        let (manifest, _) =
+            dir.record(sequence).and_then(|record| dir.manifest(&record)).map_err(|e| failure::build(&e.into()))?;
+        build::check_target(&state, &manifest, to).map_err(|e| failure::build(&e))?;
     }
     let signing = args.signing.open(&state)?;
     let now = signing::moment(signing::created()?);
