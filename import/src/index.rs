@@ -48,6 +48,22 @@ pub enum IndexError {
     },
 }
 
+impl IndexError {
+    /// Tells whether the disk is full.
+    pub fn is_full(&self) -> bool {
+        self.is(rusqlite::ErrorCode::DiskFull)
+    }
+
+    /// Tells whether the index may not be written, or its directory.
+    pub fn is_read_only(&self) -> bool {
+        self.is(rusqlite::ErrorCode::ReadOnly) || self.is(rusqlite::ErrorCode::CannotOpen)
+    }
+
+    fn is(&self, code: rusqlite::ErrorCode) -> bool {
+        matches!(self, Self::Sqlite(error) if error.sqlite_error_code() == Some(code))
+    }
+}
+
 /// The open index.
 #[derive(Debug)]
 pub struct Index {

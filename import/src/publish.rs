@@ -120,6 +120,15 @@ pub enum PublishError {
     /// The site's keys.
     #[error("the site's keys cannot be used")]
     Keys(#[from] SiteKeyError),
+    /// A fault after hosts were given the new tree.
+    #[error("channel {channel} was published, but that could not be recorded")]
+    Live {
+        /// The channel.
+        channel: ChannelId,
+        /// Why.
+        #[source]
+        source: StateError,
+    },
     /// The state directory.
     #[error(transparent)]
     State(#[from] StateError),
@@ -208,8 +217,22 @@ fn go_live(
     keyring: &[u8],
     valid_until: Timestamp,
 ) -> Result<Vec<String>, PublishError> {
-    sealift_fs::replace(&writer.layout().keyring(), keyring, Mode::Public)?;
-    trees::switch(writer.layout(), channel, tree)?;
+    let layout = writer.layout();
+    let shown = sealift_fs::replace(&layout.keyring(), keyring, Mode::Public);
+    if let Err(error) = shown.and_then(|()| trees::switch(layout, channel, tree)) {
+        trees::give_up(layout, channel, tree);
+        return Err(error.into());
+    }
+    record_live(writer, channel, (revision, tree), valid_until)
+        .map_err(|source| PublishError::Live { channel: channel.clone(), source })
+}
+
+fn record_live(
+    writer: &mut Writer,
+    channel: &ChannelId,
+    (revision, tree): (&Revision, u64),
+    valid_until: Timestamp,
+) -> Result<Vec<String>, StateError> {
     let bundles = crate::channel::names(writer, &revision.content)?;
     let subject = EventSubject { channel: Some(channel.clone()), ..EventSubject::default() };
     let detail = format!("tree {tree} with {}, valid until {valid_until}", bundles.join(" "));

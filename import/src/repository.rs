@@ -89,6 +89,9 @@ pub enum StateError {
     /// An accepted bundle's manifest is not what it was.
     #[error(transparent)]
     Bundle(crate::bundles::LoadError),
+    /// A fault after the commit of the index: the decision counts, and the next writer completes what is missing.
+    #[error("what was decided counts and stands in the index, but could not be recorded everywhere yet")]
+    Unrecorded(#[source] Box<StateError>),
     /// A document that cannot be encoded.
     #[error("a document of the state cannot be written")]
     Encoding(#[from] JsonError),
@@ -275,7 +278,7 @@ impl Writer {
         let result = change(&tx)?;
         tx.add_event(event)?;
         tx.commit()?;
-        self.flush_events()?;
+        self.flush_events().map_err(unrecorded)?;
         Ok(result)
     }
 
@@ -293,8 +296,8 @@ impl Writer {
         tx.add_event(event)?;
         tx.commit()?;
         self.repository.floors = floors;
-        self.write_floor_file(&self.repository.floors, None)?;
-        self.flush_events()
+        self.write_floor_file(&self.repository.floors, None).map_err(unrecorded)?;
+        self.flush_events().map_err(unrecorded)
     }
 
     /// Records something that changed nothing else.
@@ -331,6 +334,11 @@ impl Writer {
         }
         Ok(())
     }
+}
+
+/// Marks a fault that came after the commit.
+pub(crate) fn unrecorded(error: StateError) -> StateError {
+    StateError::Unrecorded(Box::new(error))
 }
 
 /// Makes an event of this tool.

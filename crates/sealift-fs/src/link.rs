@@ -14,7 +14,9 @@ pub fn replace_link(target: &Path, link: &Path) -> Result<(), PathError> {
     // Left by a killed run; the caller is the only writer.
     file::remove_file(&temp)?;
     symlink(target, &temp).context("create the link", &temp)?;
-    file::rename(&temp, link)
+    file::rename(&temp, link).inspect_err(|_| {
+        let _ = file::remove_file(&temp);
+    })
 }
 
 /// Returns what a symbolic link points at; `None` if nothing is there.

@@ -26,6 +26,12 @@ pub(super) fn state(error: &StateError) -> CommandError {
         StateError::Config(crate::config::ConfigError::Missing(_)) => shown
             .hint("Name the state directory with --dir, or make one with `sealift-import init DIR --root ROOT.json`."),
         StateError::Lock(LockError::Held(_)) => shown.hint("Wait until the other command has ended, then try again."),
+        StateError::Unrecorded(_) => shown
+            .hint("Run the same command again: the next command that writes completes the records first.")
+            .state("The change was made, as `sealift-import status` shows; floors or ledger do not say so yet."),
+        StateError::Index(e) if e.is_full() => shown.hint("the disk is full: make room and run the same command again"),
+        StateError::Index(e) if e.is_read_only() => shown
+            .hint("Check the owner and mode of the state directory, and whether its disk has room and is writable."),
         StateError::Ledger(e) if e.is_damage() => {
             shown.hint("`sealift-import ledger verify` names the first bad line.")
         }
@@ -114,6 +120,9 @@ pub(super) fn publish(error: &PublishError) -> CommandError {
         PublishError::Refused(decision) => refusal(decision)
             .state("Nothing was changed. What was published before stays. One line in the ledger records the refusal."),
         PublishError::State(e) => state(e),
+        PublishError::Live { .. } => CommandError::from_error(Exit::Failed, error)
+            .hint("Run the same command again: it publishes once more and records it.")
+            .state("Hosts see the new tree, which is whole and signed; index or ledger do not say so yet."),
         PublishError::Empty(name) => CommandError::from_error(Exit::Failed, error)
             .hint(format!("Promote one first: `sealift-import promote --channel {name} BUNDLE`.")),
         PublishError::Lost { .. } => CommandError::from_error(Exit::Failed, error)

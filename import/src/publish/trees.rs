@@ -44,8 +44,19 @@ fn numbers(layout: &Layout, channel: &ChannelId) -> Result<Vec<u64>, PathError> 
 
 /// Points the channel's link at a tree: the moment from which hosts see it.
 pub(super) fn switch(layout: &Layout, channel: &ChannelId, number: u64) -> Result<(), PathError> {
-    let target = Path::new(".trees").join(name(channel, number));
-    sealift_fs::replace_link(&target, &layout.channel(channel))
+    sealift_fs::replace_link(&target(channel, number), &layout.channel(channel))
+}
+
+fn target(channel: &ChannelId, number: u64) -> PathBuf {
+    Path::new(".trees").join(name(channel, number))
+}
+
+/// Removes a tree that could not be switched to. It stays if hosts may see it after all.
+pub(super) fn give_up(layout: &Layout, channel: &ChannelId, number: u64) {
+    if sealift_fs::read_link(&layout.channel(channel)).is_ok_and(|now| now != Some(target(channel, number))) {
+        // The reason for giving up is the one to report; a leftover goes with a later publication.
+        let _ = sealift_fs::remove_tree(&path(layout, channel, number));
+    }
 }
 
 /// Removes trees but the newest few; never one that is newer than the current.

@@ -9,7 +9,7 @@ use super::candidate::Candidate;
 use crate::floors::Floors;
 use crate::index::BundleRow;
 use crate::ledger::{EventKind, EventSubject};
-use crate::repository::{Repository, StateError, Writer};
+use crate::repository::{Repository, StateError, Writer, unrecorded};
 
 /// Accepts a bundle: documents, trusted metadata, then the one commit that counts.
 pub(super) fn commit_bundle(writer: &mut Writer, belief: &Belief, candidate: &Candidate) -> Result<(), StateError> {
@@ -35,7 +35,7 @@ pub(super) fn commit_bundle(writer: &mut Writer, belief: &Belief, candidate: &Ca
         change.add_bundle(&row, &manifest.withdrawn)?;
         if fresh { change.set_refreshed(clock) } else { Ok(()) }
     })?;
-    Ok(drop_old_trust(writer)?)
+    drop_old_trust(writer).map_err(|error| unrecorded(error.into()))
 }
 
 /// Accepts newer trust metadata alone; returns a line for people.
@@ -47,7 +47,7 @@ pub(super) fn commit_trust(writer: &mut Writer, belief: &Belief) -> Result<Strin
     let event = writer.event(EventKind::Accepted, EventSubject::default(), &detail);
     let clock = writer.caller().clock;
     writer.commit_floors(floors, &event, |change| change.set_refreshed(clock))?;
-    drop_old_trust(writer)?;
+    drop_old_trust(writer).map_err(|error| unrecorded(error.into()))?;
     Ok(line)
 }
 
