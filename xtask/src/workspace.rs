@@ -38,13 +38,20 @@ pub enum Profile {
     Release,
 }
 
+/// Programs of the tests that the demo and the bench start. The tools' wrappers are not among them: each would be linked,
+/// with LTO in a release build, for nothing.
+const HELPERS: [&str; 3] = ["miniature-upstream", "loopback-server", "bare-sha2"];
+
 /// Builds the five tools and the programs the demo needs, and returns the directory they lie in.
 pub fn build_tools(profile: Profile) -> anyhow::Result<PathBuf> {
     let mut arguments = vec!["build", "--quiet"];
     for tool in TOOLS {
-        arguments.extend(["--package", tool]);
+        arguments.extend(["--package", tool, "--bin", tool]);
     }
-    arguments.extend(["--package", "sealift-tests", "--bins"]);
+    arguments.extend(["--package", "sealift-tests"]);
+    for helper in HELPERS {
+        arguments.extend(["--bin", helper]);
+    }
     let folder = match profile {
         Profile::Debug => "debug",
         Profile::Release => {
