@@ -48,11 +48,6 @@ pub fn main() -> ExitCode {
     )
 }
 
-/// Returns a number with its noun.
-fn counted(count: u64, one: &str, many: &str) -> String {
-    format!("{count} {}", if count == 1 { one } else { many })
-}
-
 #[cfg(test)]
 mod tests {
     #[test]

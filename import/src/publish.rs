@@ -265,8 +265,9 @@ fn build(
             packages: written.packages,
         });
     }
-    let plural = if suites.len() == 1 { "" } else { "s" };
-    progress.done(&format!("Linked {} package files and wrote {} suite{plural}.", plan.packages.len(), suites.len()));
+    let files = sealift_term::counted(plan.packages.len() as u64, "package file", "package files");
+    progress
+        .done(&format!("Linked {files} and wrote {}.", sealift_term::counted(suites.len() as u64, "suite", "suites")));
     Ok((tree, suites))
 }
 

@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use sealift_bundle::manifest::DebEntry;
 use sealift_fs::{Lock, PathError};
 use sealift_model::{Digest, Progress, Timestamp, UpstreamId};
-use sealift_term::bytes;
+use sealift_term::{bytes, counted};
 use serde::Serialize;
 
 use crate::config::Config;
@@ -116,7 +116,7 @@ pub enum SyncError {
         dir: std::path::PathBuf,
     },
     /// Packages that could not be fetched, at least one.
-    #[error("{} of {} packages could not be fetched", .failed.len(), .wanted)]
+    #[error("{} of {} could not be fetched", .failed.len(), counted(*.wanted as u64, "package", "packages"))]
     Packages {
         /// Those that failed.
         failed: Vec<PackageFailure>,
@@ -233,7 +233,11 @@ fn told(name: &UpstreamId, one: &Refreshed) -> String {
         return format!("{name}: Release file of {} is unchanged.", one.head.date);
     }
     let signers = one.head.signers.join(" and ");
-    format!("{name}: Release file of {}, signed by {signers}; {} files fetched.", one.head.date, one.fetched)
+    format!(
+        "{name}: Release file of {}, signed by {signers}; {} fetched.",
+        one.head.date,
+        counted(one.fetched as u64, "file", "files")
+    )
 }
 
 fn metadata_only(

@@ -5,9 +5,9 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Args;
-use sealift_term::{CommandError, Table, Term, bytes};
+use sealift_term::{CommandError, Table, Term, bytes, counted};
 
-use super::{counted, error};
+use super::error;
 use crate::inspect::{BundleLine, Inspection, inspect};
 use crate::manifest::BundleKind;
 use crate::source::open_source;
@@ -64,7 +64,7 @@ fn render_bundle(text: &mut String, bundle: &BundleLine) {
     let _ = writeln!(text, "created:   {}", bundle.created);
     let _ = writeln!(text, "not after: {}", bundle.not_after);
     let _ = writeln!(text, "content:   {files}, {packages}, {}", bytes(totals.bytes));
-    let _ = writeln!(text, "carried:   {} blobs, {}", totals.blobs, bytes(totals.stored_bytes));
+    let _ = writeln!(text, "carried:   {}, {}", counted(totals.blobs, "blob", "blobs"), bytes(totals.stored_bytes));
     let _ = writeln!(text, "evidence:  {}", bundle.evidence.join(", "));
     let mut table = Table::new(&["UPSTREAM", "SUITE", "COMPONENTS", "DATE", "PACKAGES", "URI"]).right(4);
     for upstream in &bundle.upstreams {

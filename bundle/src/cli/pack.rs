@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Args;
-use sealift_term::{CommandError, Term, bytes};
+use sealift_term::{CommandError, Term, bytes, counted};
 use serde::Serialize;
 
 use super::error;
@@ -39,7 +39,7 @@ impl From<PackReport> for Answer {
 impl Answer {
     pub(super) fn render(&self, done: &str) -> String {
         let next = format!("sealift-bundle verify {} --root ROOT.json", self.path);
-        format!("{done} {} files, {}: {}\nNext: {next}", self.files, bytes(self.bytes), self.path)
+        format!("{done} {}, {}: {}\nNext: {next}", counted(self.files, "file", "files"), bytes(self.bytes), self.path)
     }
 }
 

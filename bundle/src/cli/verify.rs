@@ -7,9 +7,9 @@ use std::thread::available_parallelism;
 
 use clap::Args;
 use sealift_fs::read_capped;
-use sealift_term::{CommandError, Exit, Term, bytes};
+use sealift_term::{CommandError, Exit, Term, bytes, counted};
 
-use super::{counted, error};
+use super::error;
 use crate::source::open_source;
 use crate::verify::{BundleReport, VerifyOptions, VerifyReport, verify};
 
@@ -38,7 +38,7 @@ pub(super) fn run(args: &VerifyArgs, term: Term) -> Result<ExitCode, CommandErro
     let options = VerifyOptions { root: &root, now: sealift_term::now(), threads };
     let progress = term.progress();
     let report = verify(source.as_ref(), &options, progress.as_ref()).map_err(|e| error::verify(&e, &args.path))?;
-    progress.done(&format!("Verified {} blobs, {}.", report.blobs, bytes(report.bytes)));
+    progress.done(&format!("Verified {}, {}.", counted(report.blobs, "blob", "blobs"), bytes(report.bytes)));
     term.answer(&report, render);
     Ok(ExitCode::SUCCESS)
 }
@@ -52,10 +52,11 @@ fn render(report: &VerifyReport) -> String {
     for bundle in &report.bundles {
         render_bundle(&mut text, bundle);
     }
+    let blobs = counted(report.blobs, "blob", "blobs");
     let _ = match report.bundles.len() {
         0 => writeln!(text, "Good, but there is no bundle on it: trust metadata only."),
-        1 => writeln!(text, "Good: the bundle, its {} blobs and its upstream chain are as signed.", report.blobs),
-        n => writeln!(text, "Good: {n} bundles, their {} blobs and upstream chains are as signed.", report.blobs),
+        1 => writeln!(text, "Good: the bundle, its {blobs} and its upstream chain are as signed."),
+        n => writeln!(text, "Good: {n} bundles, their {blobs} and upstream chains are as signed."),
     };
     text
 }
@@ -64,8 +65,8 @@ fn render_bundle(text: &mut String, bundle: &BundleReport) {
     let totals = bundle.totals;
     let _ = writeln!(text, "bundle {} {}: good", bundle.stream, bundle.sequence);
     let _ = writeln!(text, "  id:       {}", bundle.manifest.tagged());
-    let _ = writeln!(text, "  content:  {} files, {}", totals.files, bytes(totals.bytes));
-    let _ = writeln!(text, "  carried:  {} blobs, {}", totals.blobs, bytes(totals.stored_bytes));
+    let _ = writeln!(text, "  content:  {}, {}", counted(totals.files, "file", "files"), bytes(totals.bytes));
+    let _ = writeln!(text, "  carried:  {}, {}", counted(totals.blobs, "blob", "blobs"), bytes(totals.stored_bytes));
     if let Some(base) = bundle.base {
         let place = if base.on_medium { "verified along" } else { "not on this medium" };
         let _ = writeln!(text, "  base:     {} ({place})", base.sequence);

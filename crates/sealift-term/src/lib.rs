@@ -13,4 +13,4 @@ pub mod text;
 pub use error::{CommandError, Exit};
 pub use output::{GlobalArgs, Term, now, run};
 pub use table::Table;
-pub use text::{age, bytes};
+pub use text::{age, bytes, counted};

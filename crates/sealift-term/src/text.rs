@@ -24,6 +24,11 @@ pub fn bytes(count: u64) -> String {
     format!("{count} B")
 }
 
+/// Returns a number with its noun ("1 index", "2 indexes").
+pub fn counted(count: u64, one: &str, many: &str) -> String {
+    format!("{count} {}", if count == 1 { one } else { many })
+}
+
 /// Returns how long ago `then` was, in the largest whole unit.
 pub fn age(then: Timestamp, now: Timestamp) -> String {
     let seconds = now.unix().saturating_sub(then.unix());

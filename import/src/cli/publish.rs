@@ -6,7 +6,7 @@ use std::process::ExitCode;
 
 use clap::Args;
 use sealift_model::ChannelId;
-use sealift_term::{CommandError, Term, bytes};
+use sealift_term::{CommandError, Term, bytes, counted};
 
 use super::DirArgs;
 use crate::publish::{PublishOptions, PublishReport, publish};
@@ -67,16 +67,21 @@ fn with_earlier(error: CommandError, earlier: &[PublishReport]) -> CommandError 
 
 fn human(report: &PublishReport) -> String {
     let mut out = format!(
-        "Published {} with {}: {} package files, {}; hosts accept it until {}.\n",
+        "Published {} with {}: {}, {}; hosts accept it until {}.\n",
         report.channel,
         report.bundles.join(" "),
-        report.files,
+        counted(report.files, "package file", "package files"),
         bytes(report.bytes),
         report.valid_until
     );
     for suite in &report.suites {
         let (components, architectures) = (suite.components.join(" "), suite.architectures.join(" "));
-        let _ = writeln!(out, "  {} ({components}; {architectures}): {} packages", suite.suite, suite.packages);
+        let _ = writeln!(
+            out,
+            "  {} ({components}; {architectures}): {}",
+            suite.suite,
+            counted(suite.packages, "package", "packages")
+        );
     }
     out.push_str("For hosts, as /etc/apt/sources.list.d/sealift.sources (URIs as they reach it):\n");
     out.push_str(&sources(report));

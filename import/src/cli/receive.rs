@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Args;
-use sealift_term::{CommandError, Term, bytes};
+use sealift_term::{CommandError, Term, bytes, counted};
 
 use super::DirArgs;
 use crate::receive::{Accepted, ReceiveReport, receive};
@@ -28,7 +28,7 @@ pub(super) fn run(args: &ReceiveArgs, term: Term) -> Result<ExitCode, CommandErr
     let report = receive(&mut writer, &args.path, &*progress).map_err(|e| super::error::receive(&e))?;
     drop(progress);
     if report.swept > 0 {
-        term.say(&format!("Removed {} leftovers of an interrupted run.", report.swept));
+        term.say(&format!("Removed {} of an interrupted run.", counted(report.swept, "leftover", "leftovers")));
     }
     term.answer(&report, human);
     if let Some(last) = report.accepted.last() {
@@ -63,10 +63,10 @@ fn human(report: &ReceiveReport) -> String {
 
 fn accepted(bundle: &Accepted) -> String {
     format!(
-        "Accepted bundle {} ({} files; {} blobs copied, {}; {} there already).\n  id: sha256:{}",
+        "Accepted bundle {} ({}; {} copied, {}; {} there already).\n  id: sha256:{}",
         bundle.name(),
-        bundle.files,
-        bundle.blobs,
+        counted(bundle.files, "file", "files"),
+        counted(bundle.blobs, "blob", "blobs"),
         bytes(bundle.bytes),
         bundle.present,
         bundle.manifest

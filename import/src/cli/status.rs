@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use clap::Args;
 use sealift_model::Timestamp;
-use sealift_term::{CommandError, Table, Term, age};
+use sealift_term::{CommandError, Table, Term, age, counted};
 
 use super::DirArgs;
 use crate::status::{ChannelStatus, Status, status};
@@ -51,7 +51,11 @@ fn human(status: &Status, clock: Timestamp) -> String {
     }
     let _ = write!(out, "{table}");
     if status.leftovers > 0 {
-        let _ = write!(out, "\n{} leftovers in quarantine; the next receive removes them.\n", status.leftovers);
+        let _ = writeln!(
+            out,
+            "\n{} in quarantine, which the next receive removes.",
+            counted(status.leftovers, "leftover", "leftovers")
+        );
     }
     out
 }

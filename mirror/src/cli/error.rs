@@ -1,7 +1,7 @@
 //! Which exit code and which hint belong to which error of the library.
 
 use sealift_fs::{LockError, PathError};
-use sealift_term::{CommandError, Exit};
+use sealift_term::{CommandError, Exit, counted};
 
 use crate::config::ConfigError;
 use crate::fetch::FetchError;
@@ -158,7 +158,10 @@ fn packages(failures: &[PackageFailure], kept: usize, mut failure: CommandError)
         failure.causes.push(format!("and {} more", failures.len() - LISTED));
     }
     let hint = if full { "the disk is full: make room and run" } else { "run" };
-    let state = format!("No snapshot was made. {kept} packages are kept; what was begun is continued.");
+    let state = format!(
+        "No snapshot was made. {} kept; what was begun is continued.",
+        counted(kept as u64, "package is", "packages are")
+    );
     failure.hint(format!("{hint} the same command again; the upstream may be in the middle of an update")).state(state)
 }
 

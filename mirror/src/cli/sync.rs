@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use clap::Args;
 use sealift_model::UpstreamId;
-use sealift_term::{CommandError, Term};
+use sealift_term::{CommandError, Term, counted};
 
 use super::{Place, error};
 use crate::fetch::{FetchOptions, Fetcher, parse_rate};
@@ -67,12 +67,14 @@ fn shown(report: &SyncReport, metadata_only: bool) -> String {
             return format!("{name}: Release file of {}.", one.date);
         }
         let id = one.snapshot.map_or_else(|| "none".into(), sealift_model::Digest::short);
-        let packages = one.packages.map_or_else(String::new, |count| format!(", {count} packages"));
+        let packages = one
+            .packages
+            .map_or_else(String::new, |count| format!(", {}", counted(count as u64, "package", "packages")));
         let again = if one.unchanged { " (unchanged)" } else { "" };
         format!("{name}: snapshot {id} of {}{packages}{again}.", one.date)
     };
     let mut lines: Vec<_> = report.upstreams.iter().map(line).collect();
     let bytes = sealift_term::bytes(report.fetched_bytes);
-    lines.push(format!("{} files fetched, packages of {bytes}.", report.fetched_files));
+    lines.push(format!("{} fetched, packages of {bytes}.", counted(report.fetched_files as u64, "file", "files")));
     lines.join("\n")
 }

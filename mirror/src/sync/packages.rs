@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use sealift_fs::{Lock, StoreError};
 use sealift_model::{Progress, UpstreamId};
+use sealift_term::counted;
 
 use super::{PackageFailure, SyncError};
 use crate::fetch::Fetcher;
@@ -42,7 +43,11 @@ pub(super) fn fetch(
     progress.phase("Fetching packages", Some(bytes));
     let done = download::download(fetcher, &wanted, state.store(), &state.partial_dir()?, progress)?;
     if done.failed.is_empty() {
-        progress.done(&format!("Fetched {} packages, {}.", done.files, sealift_term::bytes(done.bytes)));
+        progress.done(&format!(
+            "Fetched {}, {}.",
+            counted(done.files as u64, "package", "packages"),
+            sealift_term::bytes(done.bytes)
+        ));
         return Ok(FetchedPackages { files: done.files, bytes: done.bytes });
     }
     let failed = done.failed.into_iter().filter_map(|(place, error)| {
@@ -111,7 +116,7 @@ pub(super) fn remove_damaged(
         }
         progress.advance(*size);
     }
-    progress.done(&format!("Checked {} blobs, {removed} damaged.", blobs.len()));
+    progress.done(&format!("Checked {}, {removed} damaged.", counted(blobs.len() as u64, "blob", "blobs")));
     Ok(())
 }
 

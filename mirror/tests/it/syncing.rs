@@ -44,7 +44,7 @@ fn a_changed_rule_is_noticed_although_the_upstream_has_nothing_new() {
     let archive = Archive::new();
     let server = Server::start(archive.files());
     let mirror = Mirror::with_config(&archive, &config(server.uri(), "packages = [\"anchor\"]"));
-    mirror.sync().expect(0, &["1 packages"]);
+    mirror.sync().expect(0, &["1 package"]);
     mirror.configure(&config(server.uri(), "packages = [\"anchor\", \"com*\"]"));
     mirror.sync().expect(0, &["2 packages"]);
     mirror.sync().expect(0, &["Nothing new."]);

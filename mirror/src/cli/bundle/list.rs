@@ -195,7 +195,9 @@ impl Shown {
         }
         let _ = writeln!(text, "evidence: {}", self.evidence.join(", "));
         let (carried, whole) = (bytes(self.carried_bytes), bytes(self.bytes));
-        let _ = writeln!(text, "carries: {} blobs, {carried}, of {} files, {whole}", self.carried_blobs, self.files);
+        let blobs = sealift_term::counted(self.carried_blobs, "blob", "blobs");
+        let files = sealift_term::counted(self.files, "file", "files");
+        let _ = writeln!(text, "carries: {blobs}, {carried}, of {files}, {whole}");
         let mut table = Table::new(&["PACKAGE", "VERSION", "ARCH", "SIZE", "CARRIED"]).right(3);
         for p in &self.packages {
             let carried = if p.carried { "yes" } else { "in the base" };

@@ -38,8 +38,8 @@ pub(super) fn unpack(args: &PackArgs, term: Term) -> Result<ExitCode, CommandErr
 fn answer(done: &str, report: Result<PackReport, PackError>, term: Term) -> Result<ExitCode, CommandError> {
     let PackReport { path, files, bytes: size } = report.map_err(|e| failure::pack(&e))?;
     term.answer(&Answer { path, files, bytes: size }, |answer| {
-        let path = answer.path.display();
-        format!("{done} {files} files, {}: {path}\nNext: sealift-bundle verify {path} --root ROOT.json", bytes(size))
+        let (path, files) = (answer.path.display(), sealift_term::counted(files, "file", "files"));
+        format!("{done} {files}, {}: {path}\nNext: sealift-bundle verify {path} --root ROOT.json", bytes(size))
     });
     Ok(ExitCode::SUCCESS)
 }
