@@ -78,6 +78,19 @@ impl Corpus {
             fetched += names.len();
             println!("  {fetched}");
         }
+        self.drop_epochs()
+    }
+
+    /// Names the files as archives do, without an epoch; apt writes it as `1%3a`, which debmirror asks for unescaped.
+    fn drop_epochs(&self) -> anyhow::Result<()> {
+        for entry in fs::read_dir(self.dir.join("pool"))? {
+            let path = entry?.path();
+            let name = path.file_name().and_then(|name| name.to_str()).context("a package's name is not UTF-8")?;
+            if let Some((package, (_, rest))) = name.split_once('_').and_then(|(p, v)| Some((p, v.split_once("%3a")?)))
+            {
+                fs::rename(&path, path.with_file_name(format!("{package}_{rest}")))?;
+            }
+        }
         Ok(())
     }
 

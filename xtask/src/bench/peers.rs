@@ -89,7 +89,7 @@ pub fn debmirror(shell: &Shell, server: &Nginx, corpus: &Corpus) -> anyhow::Resu
     let (host, dist) = (format!("--host={}", server.address), format!("--dist={SUITE}"));
     let (keyring, arch) =
         (format!("--keyring={}", text(&corpus.keyring())?), format!("--arch={}", corpus.architecture()));
-    let job = ["--method=http", "--root=", "--section=main", "--nosource", "--i18n", "--omit-suite-symlinks"];
+    let job = ["--method=http", "--root=/", "--section=main", "--nosource", "--i18n", "--omit-suite-symlinks"];
     let job = [&job[..], &[&host, &dist, &keyring, &arch, "--rsync-extra=none", "debmirror"]].concat();
     measure(shell, || fresh(shell, "debmirror").map(drop), "/usr/bin/debmirror", &job)
 }
