@@ -93,6 +93,10 @@ name_type!(
     /// Names an isolated site.
     SiteId
 );
+name_type!(
+    /// Names a person who makes signed statements.
+    PersonId
+);
 
 /// Number of a bundle in its stream: 1, 2, 3, …, strictly increasing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]

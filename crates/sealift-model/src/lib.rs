@@ -12,7 +12,7 @@ pub mod progress;
 pub mod time;
 
 pub use digest::{Digest, DigestError, Hasher};
-pub use id::{ChannelId, GroupId, HostId, IdError, Sequence, SiteId, StreamId, UpstreamId};
+pub use id::{ChannelId, GroupId, HostId, IdError, PersonId, Sequence, SiteId, StreamId, UpstreamId};
 pub use path::{PathGrammarError, RelPath};
 pub use progress::{Progress, Silent};
 pub use time::{TimeError, Timestamp};
