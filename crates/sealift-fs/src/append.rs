@@ -1,24 +1,29 @@
 //! Files that only grow: appended to durably, cut back only to take away an unfinished end.
 
-use std::fs::{File, OpenOptions};
+use std::fs::File;
 use std::io::{Read, Seek, SeekFrom, Write};
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
 use crate::error::{Context, PathError};
+use crate::file::{parent, sync_dir_for};
+use crate::raw::{self, OutFile};
 
 /// Appends `bytes` to the file, making it with mode 0600 if it is not there; durable on return.
+#[track_caller]
 pub fn append(path: &Path, bytes: &[u8]) -> Result<(), PathError> {
-    let mut file = OpenOptions::new().append(true).create(true).mode(0o600).open(path).context("open", path)?;
+    let new = !path.exists();
+    let mut file = OutFile::append_to(path, 0o600).context("open", path)?;
     file.write_all(bytes).context("append to", path)?;
-    file.sync_all().context("sync", path)
+    file.sync("append").context("sync", path)?;
+    if new { sync_dir_for(parent(path), "append, new file") } else { Ok(()) }
 }
 
 /// Cuts the file to its first `len` bytes; durable on return.
+#[track_caller]
 pub fn cut(path: &Path, len: u64) -> Result<(), PathError> {
-    let file = OpenOptions::new().write(true).open(path).context("open", path)?;
-    file.set_len(len).context("cut", path)?;
-    file.sync_all().context("sync", path)
+    let mut file = OutFile::open(path).context("open", path)?;
+    file.cut(len).context("cut", path)?;
+    file.sync("cut").context("sync", path)
 }
 
 /// Reads at most the last `limit` bytes of a file, and returns them with the file's length.
@@ -37,9 +42,9 @@ pub fn open(path: &Path) -> Result<File, PathError> {
 }
 
 /// Makes everything written to the file system that holds `path` durable (syncfs).
+#[track_caller]
 pub fn sync_filesystem(path: &Path) -> Result<(), PathError> {
-    let file = File::open(path).context("open", path)?;
-    rustix::fs::syncfs(&file).context("sync", path)
+    raw::sync_all(path, "sync_filesystem").context("sync", path)
 }
 
 #[cfg(test)]

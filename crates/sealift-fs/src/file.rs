@@ -5,12 +5,14 @@
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Write};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
-use std::path::{Path, PathBuf};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::Path;
 
 use sealift_model::{Digest, Hasher};
 
 use crate::error::{Context, PathError};
+use crate::new_file::NewFile;
+use crate::raw::{self, OutFile};
 
 /// Who may read a file we make.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -22,124 +24,27 @@ pub enum Mode {
 }
 
 impl Mode {
-    fn bits(self) -> u32 {
+    pub(crate) fn bits(self) -> u32 {
         match self {
             Self::Public => 0o644,
             Self::Private => 0o600,
         }
     }
-}
 
-/// A file that is being written and has no name yet. Dropped without [`NewFile::replace`] or
-/// [`NewFile::keep_if_absent`], it leaves nothing behind.
-#[derive(Debug)]
-pub struct NewFile {
-    temp: tempfile::NamedTempFile,
-    target: PathBuf,
-}
-
-impl NewFile {
-    /// Opens a temporary file beside `target`; the directory must exist.
-    pub fn beside(target: &Path, mode: Mode) -> Result<Self, PathError> {
-        let dir = parent(target);
-        let temp = tempfile::Builder::new()
-            .prefix(".tmp-")
-            .permissions(fs::Permissions::from_mode(mode.bits()))
-            .tempfile_in(dir)
-            .context("create a file in", dir)?;
-        // NOTE: the builder's permissions pass through the umask; a published file must be readable whatever it is.
-        temp.as_file()
-            .set_permissions(fs::Permissions::from_mode(mode.bits()))
-            .context("set the mode of", temp.path())?;
-        Ok(Self { temp, target: target.to_owned() })
-    }
-
-    /// Returns the path the file will get.
-    pub fn target(&self) -> &Path {
-        &self.target
-    }
-
-    /// Writes all of `bytes`.
-    pub fn write_all(&mut self, bytes: &[u8]) -> Result<(), PathError> {
-        self.temp.as_file_mut().write_all(bytes).context("write", &self.target)
-    }
-
-    /// Asks the kernel to begin writing the content to the disk, so that a later sync has less to wait for.
-    pub(crate) fn begin_writeback(&self) {
-        // The advice means "not needed in memory soon", which starts the writing of dirty pages at once. Without it the
-        // disk idles until the sync. It is an advice: where it does nothing, nothing is lost.
-        let _ = rustix::fs::fadvise(self.temp.as_file(), 0, None, rustix::fs::Advice::DontNeed);
-    }
-
-    /// Makes the content durable and gives it its name, replacing what was there.
-    pub fn replace(self) -> Result<(), PathError> {
-        self.temp.as_file().sync_all().context("sync", &self.target)?;
-        let target = self.target;
-        self.temp.persist(&target).map_err(|e| PathError::new("replace", &target, e.error))?;
-        sync_dir(parent(&target))
-    }
-
-    /// Makes the content durable and gives it its name unless something already has it; tells whether it did.
-    pub fn keep_if_absent(self) -> Result<bool, PathError> {
-        self.temp.as_file().sync_all().context("sync", &self.target)?;
-        let target = self.target.clone();
-        let named = self.into_unnamed().keep()?;
-        sync_dir(parent(&target))?;
-        Ok(named)
-    }
-
-    /// Closes the file; the caller syncs a whole group before any of it gets its name.
-    pub(crate) fn into_unnamed(self) -> Unnamed {
-        Unnamed { temp: self.temp.into_temp_path(), target: self.target }
-    }
-}
-
-/// A complete, closed file under its temporary name; removed when dropped.
-#[derive(Debug)]
-pub(crate) struct Unnamed {
-    temp: tempfile::TempPath,
-    target: PathBuf,
-}
-
-impl Unnamed {
-    /// Takes over a complete, closed file that already exists.
-    pub(crate) fn existing(path: &Path, target: PathBuf) -> Result<Self, PathError> {
-        let temp = tempfile::TempPath::try_from_path(path).context("take over", path)?;
-        Ok(Self { temp, target })
-    }
-
-    /// Gives the file its name unless something already has it; tells whether it did. Syncs nothing.
-    pub(crate) fn keep(self) -> Result<bool, PathError> {
-        match self.temp.persist_noclobber(&self.target) {
-            Ok(()) => Ok(true),
-            Err(e) if e.error.kind() == io::ErrorKind::AlreadyExists => Ok(false),
-            Err(e) => Err(PathError::new("create", &self.target, e.error)),
+    pub(crate) fn dir_bits(self) -> u32 {
+        match self {
+            Self::Public => 0o755,
+            Self::Private => 0o700,
         }
     }
 }
 
-impl Unnamed {
-    /// Gives the file its name, replacing what has it. Syncs nothing.
-    pub(crate) fn replace(self) -> Result<(), PathError> {
-        self.temp.persist(&self.target).map_err(|e| PathError::new("replace", &self.target, e.error))
-    }
-}
-
-impl Write for NewFile {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.temp.as_file_mut().write(bytes)
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        self.temp.as_file_mut().flush()
-    }
-}
-
-fn parent(path: &Path) -> &Path {
+pub(crate) fn parent(path: &Path) -> &Path {
     path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 
 /// Replaces the content of `path`, atomically and durably.
+#[track_caller]
 pub fn replace(path: &Path, bytes: &[u8], mode: Mode) -> Result<(), PathError> {
     let mut file = NewFile::beside(path, mode)?;
     file.write_all(bytes)?;
@@ -147,6 +52,7 @@ pub fn replace(path: &Path, bytes: &[u8], mode: Mode) -> Result<(), PathError> {
 }
 
 /// Writes a file that must not exist yet, atomically and durably.
+#[track_caller]
 pub fn write_new(path: &Path, bytes: &[u8], mode: Mode) -> Result<(), PathError> {
     let mut file = NewFile::beside(path, mode)?;
     file.write_all(bytes)?;
@@ -218,38 +124,51 @@ pub fn copy_hashed(
 }
 
 /// Creates one directory, mode 0755 or 0700; an existing one is an error.
+#[track_caller]
 pub fn create_dir(path: &Path, mode: Mode) -> Result<(), PathError> {
-    dir_builder(mode).create(path).context("create the directory", path)?;
-    sync_dir(parent(path))
+    raw::mkdir(path, mode.dir_bits()).context("create the directory", path)?;
+    sync_dir_for(parent(path), "create_dir")
 }
 
 /// Creates a directory and its parents, mode 0755 or 0700; existing ones are left as they are.
+#[track_caller]
 pub fn create_dir_all(path: &Path, mode: Mode) -> Result<(), PathError> {
-    if path.is_dir() {
-        return Ok(());
+    let mut missing = Vec::new();
+    let mut next = Some(path);
+    while let Some(dir) = next.filter(|dir| !dir.as_os_str().is_empty() && !dir.is_dir()) {
+        missing.push(dir);
+        next = dir.parent();
     }
-    dir_builder(mode).recursive(true).create(path).context("create the directory", path)?;
-    sync_dir(parent(path))
+    for dir in missing.into_iter().rev() {
+        match raw::mkdir(dir, mode.dir_bits()) {
+            Err(e) if e.kind() == io::ErrorKind::AlreadyExists && dir.is_dir() => {}
+            other => other.context("create the directory", dir)?,
+        }
+        // Each one's name lies in the directory above: syncing only the last would let all of them go with the first.
+        sync_dir_for(parent(dir), "create_dir_all")?;
+    }
+    Ok(())
 }
 
 /// Creates a directory that may be there already and syncs nothing: for callers that sync the file system later.
+#[track_caller]
 pub(crate) fn ensure_dir(path: &Path) -> Result<(), PathError> {
-    match dir_builder(Mode::Public).create(path) {
+    match raw::mkdir(path, Mode::Public.dir_bits()) {
         Err(e) if e.kind() == io::ErrorKind::AlreadyExists => Ok(()),
         other => other.context("create the directory", path),
     }
 }
 
-fn dir_builder(mode: Mode) -> fs::DirBuilder {
-    let mut builder = fs::DirBuilder::new();
-    builder.mode(if mode == Mode::Private { 0o700 } else { 0o755 });
-    builder
+/// Makes renames and new names in a directory durable.
+#[track_caller]
+pub fn sync_dir(path: &Path) -> Result<(), PathError> {
+    sync_dir_for(path, "sync_dir")
 }
 
-/// Makes renames and new names in a directory durable.
-pub fn sync_dir(path: &Path) -> Result<(), PathError> {
+#[track_caller]
+pub(crate) fn sync_dir_for(path: &Path, why: &'static str) -> Result<(), PathError> {
     let dir = OpenOptions::new().read(true).custom_flags(libc_o_directory()).open(path).context("open", path)?;
-    match dir.sync_all() {
+    match raw::sync_dir(&dir, path, why) {
         // Some FUSE file systems (media) have no directory sync; their writes are read back instead.
         Err(e) if e.kind() == io::ErrorKind::InvalidInput || e.kind() == io::ErrorKind::Unsupported => Ok(()),
         other => other.context("sync", path),
@@ -261,23 +180,25 @@ fn libc_o_directory() -> i32 {
 }
 
 /// Renames, replacing a file of that name, and syncs both directories.
+#[track_caller]
 pub fn rename(from: &Path, to: &Path) -> Result<(), PathError> {
-    fs::rename(from, to).context("rename to", to)?;
-    sync_dir(parent(to))?;
-    if parent(from) == parent(to) { Ok(()) } else { sync_dir(parent(from)) }
+    raw::rename(from, to).context("rename to", to)?;
+    sync_dir_for(parent(to), "rename, new name")?;
+    if parent(from) == parent(to) { Ok(()) } else { sync_dir_for(parent(from), "rename, old name") }
 }
 
 /// Gives `from` a second name `to`: a hard link where the file system allows, else a copy. `to` must not exist.
 ///
 /// Not synced; callers end a batch with [`sync_dir`].
+#[track_caller]
 pub fn link_or_copy(from: &Path, to: &Path) -> Result<(), PathError> {
-    match fs::hard_link(from, to) {
+    match raw::link(from, to) {
         Ok(()) => Ok(()),
         Err(e) if matches!(e.raw_os_error(), Some(code) if can_copy_instead(code)) => {
-            let mut target = OpenOptions::new().write(true).create_new(true).open(to).context("create", to)?;
+            let mut target = OutFile::create_new(to, 0o666).context("create", to)?;
             let mut source = File::open(from).context("open", from)?;
             io::copy(&mut source, &mut target).context("copy to", to)?;
-            target.sync_all().context("sync", to)
+            target.sync("link_or_copy").context("sync", to)
         }
         Err(e) => Err(PathError::new("link", to, e)),
     }
@@ -289,16 +210,9 @@ pub(crate) fn can_copy_instead(code: i32) -> bool {
 }
 
 /// Removes a file; one that is not there is not an error.
+#[track_caller]
 pub fn remove_file(path: &Path) -> Result<(), PathError> {
-    match fs::remove_file(path) {
-        Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(()),
-        other => other.context("remove", path),
-    }
-}
-
-/// Removes a directory tree of our own without following links; one that is not there is not an error.
-pub fn remove_tree(path: &Path) -> Result<(), PathError> {
-    match fs::remove_dir_all(path) {
+    match raw::unlink(path) {
         Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(()),
         other => other.context("remove", path),
     }
@@ -320,12 +234,13 @@ pub fn list_dir(path: &Path) -> Result<Vec<String>, PathError> {
 /// Returns the bytes a user without reserve may still write below `path`.
 pub fn free_bytes(path: &Path) -> Result<u64, PathError> {
     let stat = rustix::fs::statvfs(path).context("ask the free space of", path)?;
-    Ok(stat.f_bavail.saturating_mul(stat.f_frsize))
+    Ok(crate::seam::free(path, stat.f_bavail.saturating_mul(stat.f_frsize)))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::os::unix::fs::PermissionsExt;
 
     #[test]
     fn replace_leaves_old_or_new_and_no_leftovers() {

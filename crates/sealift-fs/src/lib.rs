@@ -5,26 +5,37 @@
 
 pub mod append;
 pub mod beneath;
+pub mod database;
 pub mod error;
+#[cfg(feature = "fault")]
+pub mod fault;
 pub mod file;
 pub mod link;
 pub mod lock;
 pub mod medium;
+pub mod new_file;
 pub mod partial;
 pub mod private;
+mod raw;
+pub mod remove;
+mod seam;
 pub mod store;
 pub mod tree;
 
 pub use append::{append, cut, open, read_tail, sync_filesystem};
 pub use beneath::Beneath;
+pub use database::commit;
 pub use error::PathError;
 pub use file::{
-    Mode, NewFile, copy_hashed, create_dir, create_dir_all, free_bytes, link_or_copy, list_dir, open_file, read_capped,
-    remove_file, remove_tree, rename, replace, sync_dir, write_new,
+    Mode, copy_hashed, create_dir, create_dir_all, free_bytes, link_or_copy, list_dir, open_file, read_capped,
+    remove_file, rename, replace, sync_dir, write_new,
 };
 pub use link::{read_link, replace_link};
 pub use lock::{Lock, LockError};
+pub use new_file::NewFile;
 pub use partial::{Partial, Whole};
 pub use private::{PrivateError, read_private, read_secret, read_stream};
+pub use raw::OutFile;
+pub use remove::remove_tree;
 pub use store::{Batch, Store, StoreError};
 pub use tree::Tree;

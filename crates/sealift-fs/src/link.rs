@@ -1,22 +1,25 @@
 //! Symbolic links of our own, switched in one step.
 
 use std::io;
-use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 
 use crate::error::{Context, PathError};
 use crate::file;
+use crate::raw;
 
 /// Points the symbolic link `link` at `target`, replacing the link that was there in one step; durable on return.
+#[track_caller]
 pub fn replace_link(target: &Path, link: &Path) -> Result<(), PathError> {
     let name = link.file_name().unwrap_or_default().to_string_lossy().into_owned();
     let temp = link.with_file_name(format!(".tmp-link-{name}"));
     // Left by a killed run; the caller is the only writer.
     file::remove_file(&temp)?;
-    symlink(target, &temp).context("create the link", &temp)?;
-    file::rename(&temp, link).inspect_err(|_| {
+    raw::symlink(target, &temp).context("create the link", &temp)?;
+    let renamed = file::rename(&temp, link);
+    if renamed.is_err() {
         let _ = file::remove_file(&temp);
-    })
+    }
+    renamed
 }
 
 /// Returns what a symbolic link points at; `None` if nothing is there.
@@ -31,6 +34,7 @@ pub fn read_link(link: &Path) -> Result<Option<PathBuf>, PathError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::os::unix::fs::symlink;
 
     #[test]
     fn a_link_is_switched_and_a_leftover_does_not_hinder() {

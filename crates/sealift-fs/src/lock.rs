@@ -3,18 +3,17 @@
 //! Functions that change state take `&Lock`, so a caller that forgot to lock does not compile. The kernel releases the
 //! lock when the process ends, however it ends.
 
-use std::fs::{File, OpenOptions};
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 use rustix::fs::FlockOperation;
 
 use crate::error::{Context, PathError};
+use crate::raw::OutFile;
 
 /// Proof that this process is the only writer of a state directory.
 #[derive(Debug)]
 pub struct Lock {
-    _file: File,
+    _file: OutFile,
     path: PathBuf,
 }
 
@@ -34,14 +33,8 @@ impl Lock {
     /// Takes the lock file `dir/lock` without waiting.
     pub fn take(dir: &Path) -> Result<Self, LockError> {
         let path = dir.join("lock");
-        let file = OpenOptions::new()
-            .create(true)
-            .truncate(false)
-            .write(true)
-            .mode(0o600)
-            .open(&path)
-            .context("open the lock", &path)?;
-        match rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive) {
+        let file = OutFile::resume(&path, 0o600).context("open the lock", &path)?;
+        match rustix::fs::flock(file.file(), FlockOperation::NonBlockingLockExclusive) {
             Ok(()) => Ok(Self { _file: file, path }),
             Err(rustix::io::Errno::WOULDBLOCK) => Err(LockError::Held(dir.to_owned())),
             Err(e) => Err(PathError::new("lock", &path, e.into()).into()),

@@ -3,21 +3,21 @@
 //! What came before an interruption stays and is hashed again before more is added, so a [`Partial`] never believes its
 //! file. Only a whole and right one can become a blob, by [`Batch::adopt`](crate::Batch::adopt), without a second copy.
 
-use std::fs::{File, OpenOptions};
-use std::io::{Read as _, Seek as _, SeekFrom, Write as _};
-use std::os::unix::fs::OpenOptionsExt as _;
+use std::io::{Read as _, Write as _};
 use std::path::{Path, PathBuf};
 
 use sealift_model::{Digest, Hasher};
 
 use crate::error::{Context, PathError};
-use crate::file::{self, Unnamed};
+use crate::file;
+use crate::new_file::Unnamed;
+use crate::raw::OutFile;
 use crate::store::StoreError;
 
 /// A file that grows until it is the blob it is named by. Dropped before that, it stays for the next time.
 #[derive(Debug)]
 pub struct Partial {
-    file: File,
+    file: OutFile,
     path: PathBuf,
     hasher: Hasher,
     digest: Digest,
@@ -36,14 +36,7 @@ impl Partial {
     /// Opens the file for `digest` in `dir`, hashing what is there. One that is already too long is emptied.
     pub fn open(dir: &Path, digest: &Digest, size: u64) -> Result<Self, PathError> {
         let path = dir.join(digest.to_hex());
-        let mut file = OpenOptions::new()
-            .create(true)
-            .truncate(false)
-            .read(true)
-            .write(true)
-            .mode(0o644)
-            .open(&path)
-            .context("open", &path)?;
+        let mut file = OutFile::resume(&path, 0o644).context("open", &path)?;
         let mut hasher = Hasher::new();
         let mut buffer = Vec::new();
         while hasher.len() <= size {
@@ -79,9 +72,7 @@ impl Partial {
     /// Empties the file.
     pub fn restart(&mut self) -> Result<(), PathError> {
         self.hasher = Hasher::new();
-        self.file.set_len(0).context("empty", &self.path)?;
-        self.file.seek(SeekFrom::Start(0)).context("empty", &self.path)?;
-        Ok(())
+        self.file.cut(0).context("empty", &self.path)
     }
 
     /// Adds `bytes`; more than the declared size is an error and adds nothing.
@@ -122,8 +113,8 @@ impl Whole {
         self.size
     }
 
-    pub(crate) fn into_unnamed(self, target: PathBuf) -> Result<Unnamed, PathError> {
-        Unnamed::existing(&self.path, target)
+    pub(crate) fn into_unnamed(self, target: PathBuf) -> Unnamed {
+        Unnamed::existing(self.path, target)
     }
 }
 

@@ -11,9 +11,11 @@ use std::sync::{Mutex, PoisonError};
 use sealift_model::{Digest, Progress};
 
 use crate::error::{Context, PathError};
-use crate::file::{self, Mode, NewFile, Unnamed};
+use crate::file::{self, Mode};
 use crate::lock::Lock;
+use crate::new_file::{NewFile, Unnamed};
 use crate::partial::Whole;
+use crate::raw;
 
 /// A content-addressed directory of blobs.
 #[derive(Debug, Clone)]
@@ -96,7 +98,7 @@ impl Store {
         let mut file = self.new_blob(&digest)?;
         file.write_all(bytes)?;
         file.replace()?;
-        file::sync_dir(&self.root.join("sha256"))?;
+        file::sync_dir_for(&self.root.join("sha256"), "insert, new directory")?;
         Ok(digest)
     }
 
@@ -148,9 +150,9 @@ impl Store {
     }
 
     /// Makes everything on the store's file system durable (syncfs).
-    fn sync(&self) -> Result<(), PathError> {
-        let dir = File::open(&self.root).context("open", &self.root)?;
-        rustix::fs::syncfs(&dir).context("sync", &self.root)
+    #[track_caller]
+    fn sync(&self, why: &'static str) -> Result<(), PathError> {
+        raw::sync_all(&self.root, why).context("sync", &self.root)
     }
 
     /// Removes what a killed writer left behind and returns how many files that were. Only the one writer may call it.
@@ -238,7 +240,7 @@ impl Batch<'_> {
         let size = download.size();
         let target = self.store.path(download.digest());
         self.store.make_shard(&target)?;
-        self.add(download.into_unnamed(target)?, size)
+        self.add(download.into_unnamed(target), size)
     }
 
     fn add(&self, file: Unnamed, size: u64) -> Result<(), StoreError> {
@@ -262,12 +264,12 @@ impl Batch<'_> {
         if group.files.is_empty() {
             return Ok(());
         }
-        self.store.sync()?;
+        self.store.sync("batch, content")?;
         for file in group.files {
             // What stands there is damaged, or the same: it was asked for before the content was taken.
             file.replace()?;
         }
-        self.store.sync()
+        self.store.sync("batch, names")
     }
 }
 

@@ -5,15 +5,14 @@
 //! read them.
 
 use std::collections::BTreeSet;
-use std::fs::{self, File, OpenOptions, Permissions};
 use std::io::Write;
-use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use sealift_model::RelPath;
 
 use crate::error::{Context, PathError};
 use crate::file;
+use crate::raw::{self, OutFile};
 
 /// A tree that is being built.
 #[derive(Debug)]
@@ -36,10 +35,10 @@ impl Tree {
     }
 
     /// Makes an empty file for writing.
-    pub fn create(&mut self, path: &RelPath) -> Result<File, PathError> {
+    pub fn create(&mut self, path: &RelPath) -> Result<OutFile, PathError> {
         let full = self.place(path)?;
-        let file = OpenOptions::new().write(true).create_new(true).open(&full).context("create", &full)?;
-        file.set_permissions(Permissions::from_mode(0o644)).context("set the mode of", &full)?;
+        let file = OutFile::create_new(&full, 0o644).context("create", &full)?;
+        file.set_mode(0o644).context("set the mode of", &full)?;
         Ok(file)
     }
 
@@ -59,6 +58,7 @@ impl Tree {
     }
 
     /// Makes everything in the tree durable.
+    #[track_caller]
     pub fn finish(self) -> Result<(), PathError> {
         crate::append::sync_filesystem(&self.root)
     }
@@ -78,8 +78,8 @@ impl Tree {
     }
 
     fn make(&mut self, dir: &Path) -> Result<(), PathError> {
-        fs::create_dir(dir).context("create the directory", dir)?;
-        fs::set_permissions(dir, Permissions::from_mode(0o755)).context("set the mode of", dir)?;
+        raw::mkdir(dir, 0o755).context("create the directory", dir)?;
+        raw::chmod(dir, 0o755).context("set the mode of", dir)?;
         self.made.insert(dir.to_owned());
         Ok(())
     }
@@ -99,7 +99,7 @@ mod tests {
         assert!(!tree.link(&dir.path().join("t/a/b/one"), &rel("a/c/two")).unwrap());
         assert!(tree.write(&rel("a/b/one"), b"2").is_err());
         tree.finish().unwrap();
-        assert_eq!(fs::read(dir.path().join("t/a/c/two")).unwrap(), b"1");
+        assert_eq!(std::fs::read(dir.path().join("t/a/c/two")).unwrap(), b"1");
         assert!(Tree::begin(&dir.path().join("t")).is_err());
     }
 }

@@ -93,8 +93,21 @@ pub(crate) fn error_line(text: &str) {
 
 /// Returns the system's time. Only `cli` modules call it; libraries get times as arguments.
 pub fn now() -> Timestamp {
+    #[cfg(feature = "clock")]
+    if let Some(fixed) = FIXED.get() {
+        return *fixed;
+    }
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     Timestamp::from_unix(since.as_secs())
+}
+
+#[cfg(feature = "clock")]
+static FIXED: std::sync::OnceLock<Timestamp> = std::sync::OnceLock::new();
+
+/// Stops the clock of this process: [`now`] returns `time` from here on.
+#[cfg(feature = "clock")]
+pub fn fix_clock(time: Timestamp) {
+    let _ = FIXED.set(time);
 }
 
 /// Parses the command line, runs the command and reports a failure: the whole of a tool's `main`.

@@ -1,12 +1,11 @@
 //! Package indexes of a published suite, streamed: memory does not grow with them.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs::File;
 use std::io::{self, BufRead, BufWriter, Read, Write};
 use std::path::Path;
 
 use flate2::write::GzEncoder;
-use sealift_fs::{PathError, Store, StoreError, Tree};
+use sealift_fs::{OutFile, PathError, Store, StoreError, Tree};
 use sealift_model::{Digest, Hasher, RelPath};
 use sealift_pkg::PackageEntry;
 use sealift_pkg::decompress::open_index;
@@ -218,12 +217,12 @@ impl Read for Watched {
 
 /// A file whose digest is known when it is written.
 struct Hashed {
-    file: BufWriter<File>,
+    file: BufWriter<OutFile>,
     hasher: Hasher,
 }
 
 impl Hashed {
-    fn new(file: File) -> Self {
+    fn new(file: OutFile) -> Self {
         Self { file: BufWriter::with_capacity(128 << 10, file), hasher: Hasher::new() }
     }
 
