@@ -249,7 +249,7 @@ mod tests {
         let made = create(&dir, &ceremony(), &passphrase("insecure-test")).unwrap();
         assert_eq!(std::fs::read(&made.root_file).unwrap(), made.root);
         let root = Signed::<Root>::parse(&made.root).unwrap();
-        assert_eq!(root.good_signatures(root.body().role(Role::Root)).len(), 3);
+        assert_eq!(root.signers(root.body().role(Role::Root)).len(), 3);
         let all = [Purpose::Root, Purpose::Targets, Purpose::Snapshot, Purpose::Timestamp, Purpose::Evidence];
         let keys = KeyDir::open(&dir.join("keys"), &passphrase("insecure-test"), &all).unwrap();
         let counts = all.map(|purpose| keys.keys(purpose).count());

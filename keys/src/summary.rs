@@ -45,7 +45,7 @@ impl RootSummary {
                 role,
                 threshold: keys.threshold(),
                 keys: keys.keys().map(sealift_trust::PublicKey::id).collect(),
-                signed: (role == Role::Root).then(|| root.good_signatures(keys).len()),
+                signed: (role == Role::Root).then(|| root.signers(keys).len()),
             }
         };
         Self {

@@ -2,7 +2,7 @@
 
 use sealift_model::Digest;
 use sealift_trust::metadata::{Body, RoleKeys};
-use sealift_trust::{Role, Root, Signed, Snapshot, Targets, TimestampMeta};
+use sealift_trust::{PublicKey, Role, Root, Signed, Snapshot, Targets, TimestampMeta};
 use serde::Serialize;
 
 use crate::metadata::{self, MetadataError};
@@ -56,15 +56,13 @@ pub fn tallies(document: &[u8], root: &Signed<Root>) -> Result<Vec<Tally>, Metad
 
 fn count<T: Body>(document: &Signed<T>, root: &Signed<Root>) -> Tally {
     let keys: &RoleKeys = root.body().role(T::ROLE);
-    let signed = document.good_signatures(keys);
-    let distinct: std::collections::BTreeSet<_> =
-        signed.iter().filter_map(|id| keys.get(*id)).map(|key| *key.as_bytes()).collect();
+    let signed: Vec<Digest> = document.signers(keys).into_iter().map(PublicKey::id).collect();
     Tally {
         role: T::ROLE,
         root_version: root.version(),
-        valid: distinct.len(),
+        valid: signed.len(),
         required: keys.threshold(),
-        waiting: keys.keys().map(sealift_trust::PublicKey::id).filter(|id| !signed.contains(id)).collect(),
+        waiting: keys.keys().map(PublicKey::id).filter(|id| !signed.contains(id)).collect(),
         signed,
     }
 }

@@ -204,7 +204,7 @@ pub fn complete(
 /// Signs a document with the opened keys that the newest root names for its role; other keys in the directory stay out.
 pub fn sign(roots: &RootChain, keys: &KeyDir, role: Role, document: &[u8]) -> Result<Vec<u8>, TrustError> {
     let named = roots.newest().body().role(role);
-    let usable = keys.keys(role.into()).filter(|key| named.get(key.id()).is_some());
+    let usable = keys.keys(role.into()).filter(|key| named.names(key.public()));
     let sign = |bytes: Vec<u8>, key| sealift_keys::sign_metadata(&bytes, key);
     Ok(usable.into_iter().try_fold(document.to_vec(), sign)?)
 }
@@ -212,6 +212,6 @@ pub fn sign(roots: &RootChain, keys: &KeyDir, role: Role, document: &[u8]) -> Re
 /// Tells how many keys of a role are opened, and how many must sign.
 pub fn available(roots: &RootChain, keys: &KeyDir, role: Role) -> (usize, usize) {
     let wanted = roots.newest().body().role(role);
-    let usable = keys.keys(role.into()).filter(|key| wanted.get(key.id()).is_some()).count();
+    let usable = keys.keys(role.into()).filter(|key| wanted.names(key.public())).count();
     (usable, wanted.threshold())
 }

@@ -160,7 +160,7 @@ mod tests {
     #[test]
     fn receipts_and_envelopes_verify_by_the_public_half() {
         let text = key().sign_receipt(&receipt());
-        let verified = Receipt::parse_verified(text.as_bytes(), Some(key().public().as_bytes())).unwrap();
+        let verified = Receipt::parse_verified(text.as_bytes(), key().public().ed25519_bytes()).unwrap();
         assert_eq!(verified.receipt, receipt());
         let envelope = Envelope::parse(&key().sign_dsse(b"{}")).unwrap();
         assert_eq!(envelope.verify(&[key().public().clone()], 1).unwrap().payload, b"{}");

@@ -140,7 +140,7 @@ impl Envelope {
         // Key ids in an envelope are hints outside the signature, so every key is tried.
         let good = |key: &&PublicKey| self.signatures.iter().any(|s| key.verifies(&covered, s));
         let signed: Vec<&PublicKey> = keys.iter().filter(good).collect();
-        let distinct: BTreeSet<_> = signed.iter().map(|k| *k.as_bytes()).collect();
+        let distinct: BTreeSet<_> = signed.iter().map(|k| k.material()).collect();
         let required = required.max(1);
         if distinct.len() < required {
             return Err(EvidenceRefusal::Threshold { valid: distinct.len(), required });

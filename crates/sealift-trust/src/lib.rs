@@ -17,8 +17,8 @@ mod testkit;
 pub mod trusted_set;
 
 pub use dsse::{Envelope, EvidenceRefusal};
-pub use key::{KeyError, PublicKey, Purpose, Role};
-pub use metadata::{Root, Signed, Snapshot, TargetInfo, Targets, TimestampMeta};
+pub use key::{KeyError, KeyId, KeyMaterial, PublicKey, Purpose, Role};
+pub use metadata::{Profile, Root, Signed, Snapshot, TargetInfo, Targets, TimestampMeta};
 pub use receipt::{Held, Receipt, ReceiptRefusal, VerifiedReceipt};
 pub use refusal::{ExitClass, Refusal};
 pub use statement::{Statement, Subject};

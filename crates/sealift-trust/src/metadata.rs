@@ -3,6 +3,7 @@
 //! [`Signed`] keeps the bytes as received; signatures are checked over the canonical form of what was parsed from
 //! them. Whether a document is *believed* is decided by [`TrustedSet`](crate::TrustedSet), not here.
 
+mod keys;
 mod root;
 mod snapshot;
 mod targets;
@@ -17,17 +18,27 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-pub use root::{RoleKeys, Root};
+pub use keys::RoleKeys;
+pub use root::Root;
 pub use snapshot::Snapshot;
 pub use targets::{TargetInfo, Targets};
 pub use timestamp::TimestampMeta;
 
-use crate::key::Role;
+use crate::key::{KeyId, PublicKey, Role};
 use crate::refusal::Refusal;
 use crate::strict::{self, Object, present};
 
 /// The TUF version sealift writes; every 1.x is read.
 pub const SPEC_VERSION: &str = "1.0.34";
+
+/// Which documents are taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Profile {
+    /// What media carry (format/trust §2–§5): narrower than the specification wherever that makes it safer.
+    Sealift,
+    /// Everything the specification and its reference implementation agree on, our key checks apart (format/trust §8).
+    Tuf,
+}
 
 /// The `signed` part of one role.
 pub trait Body: Sized {
@@ -36,7 +47,7 @@ pub trait Body: Sized {
     /// Largest document read, the reference implementation's limits.
     const LIMIT: usize;
     /// Reads the fields that only this role has.
-    fn read(signed: &Value) -> Result<Self, Refusal>;
+    fn read(signed: &Value, profile: Profile) -> Result<Self, Refusal>;
 }
 
 /// One metadata document: its bytes, its fields, its signatures, none of it believed yet.
@@ -47,7 +58,7 @@ pub struct Signed<T> {
     version: u64,
     expires: Timestamp,
     body: T,
-    signatures: Vec<(Digest, Vec<u8>)>,
+    signatures: Vec<(KeyId, Vec<u8>)>,
 }
 
 #[derive(Deserialize)]
@@ -58,7 +69,7 @@ struct Document {
 
 #[derive(Deserialize)]
 struct SignatureEntry {
-    keyid: Digest,
+    keyid: KeyId,
     sig: String,
 }
 
@@ -72,8 +83,13 @@ struct Header {
 }
 
 impl<T: Body> Signed<T> {
-    /// Reads a document of role `T` and checks its form.
+    /// Reads a document of role `T` and checks its form, as it must be on media.
     pub fn parse(bytes: &[u8]) -> Result<Self, Refusal> {
+        Self::parse_as(bytes, Profile::Sealift)
+    }
+
+    /// Reads a document of role `T` and checks its form.
+    pub fn parse_as(bytes: &[u8], profile: Profile) -> Result<Self, Refusal> {
         if bytes.len() > T::LIMIT {
             return Err(Refusal::TooLarge { role: T::ROLE, limit: T::LIMIT });
         }
@@ -86,7 +102,7 @@ impl<T: Body> Signed<T> {
             covered: json::canonical(&document.signed).map_err(|e| malformed(T::ROLE, &e))?,
             version: header.version,
             expires: header.expires,
-            body: T::read(&document.signed)?,
+            body: T::read(&document.signed, profile)?,
             signatures: read_signatures(T::ROLE, document.signatures)?,
         })
     }
@@ -117,34 +133,38 @@ impl<T: Body> Signed<T> {
     }
 
     /// Returns the ids of the keys that claim to have signed.
-    pub fn signature_ids(&self) -> impl Iterator<Item = Digest> {
-        self.signatures.iter().map(|(id, _)| *id)
+    pub fn signature_ids(&self) -> impl Iterator<Item = &KeyId> {
+        self.signatures.iter().map(|(id, _)| id)
     }
 
-    /// Returns the ids of the keys of `keys` whose signature on this document is good.
-    pub fn good_signatures(&self, keys: &RoleKeys) -> Vec<Digest> {
-        let good = |(id, signature): &&(Digest, Vec<u8>)| {
-            keys.get(*id).is_some_and(|key| key.verifies(&self.covered, signature))
-        };
-        self.signatures.iter().filter(good).map(|(id, _)| *id).collect()
+    /// Returns the keys of `keys` whose signature on this document is good, each once, sorted by id.
+    pub fn signers<'a>(&self, keys: &'a RoleKeys) -> Vec<&'a PublicKey> {
+        let mut signers = BTreeMap::new();
+        for (id, signature) in &self.signatures {
+            // Distinct keys, not distinct ids: one key filed twice is one signer.
+            if let Some(key) = keys.get(id).filter(|key| key.verifies(&self.covered, signature)) {
+                signers.entry(key.material()).or_insert(key);
+            }
+        }
+        let mut signers: Vec<_> = signers.into_values().collect();
+        signers.sort_unstable_by_key(|key| key.id());
+        signers
     }
 
     /// Refuses the document unless `root` names enough keys that signed it.
     pub fn check_threshold(&self, root: &Signed<Root>) -> Result<(), Refusal> {
         let keys = root.body.role(T::ROLE);
-        // Distinct keys, not distinct ids: one key filed twice is one signer.
-        let good = self.good_signatures(keys);
-        let signers: BTreeSet<_> = good.iter().filter_map(|id| keys.get(*id)).map(|k| *k.as_bytes()).collect();
-        if signers.len() >= keys.threshold() {
+        let valid = self.signers(keys).len();
+        if valid >= keys.threshold() {
             return Ok(());
         }
         Err(Refusal::Threshold {
             role: T::ROLE,
             version: self.version,
-            valid: signers.len(),
+            valid,
             required: keys.threshold(),
             root_version: root.version,
-            unknown: self.signature_ids().filter(|id| keys.get(*id).is_none()).collect(),
+            unknown: self.signature_ids().filter(|id| keys.get(id).is_none()).cloned().collect(),
         })
     }
 
@@ -173,11 +193,11 @@ fn check_header(role: Role, header: &Header) -> Result<(), Refusal> {
     Ok(())
 }
 
-fn read_signatures(role: Role, entries: Vec<Object<SignatureEntry>>) -> Result<Vec<(Digest, Vec<u8>)>, Refusal> {
+fn read_signatures(role: Role, entries: Vec<Object<SignatureEntry>>) -> Result<Vec<(KeyId, Vec<u8>)>, Refusal> {
     let mut seen = BTreeSet::new();
     let mut out = Vec::with_capacity(entries.len());
     for Object(entry) in entries {
-        if !seen.insert(entry.keyid) {
+        if !seen.insert(entry.keyid.clone()) {
             return Err(Refusal::Malformed { role, reason: format!("two signatures by key {}", entry.keyid) });
         }
         // Text that is no signature counts as a bad one: other good signatures may still reach the threshold.

@@ -228,7 +228,7 @@ mod tests {
         for streams in [&[][..], &["a"], &["a", "b"]] {
             let text = signed(&receipt(streams), 1);
             let pinned = public(1);
-            let verified = Receipt::parse_verified(text.as_bytes(), Some(pinned.as_bytes())).unwrap();
+            let verified = Receipt::parse_verified(text.as_bytes(), pinned.ed25519_bytes()).unwrap();
             assert_eq!((verified.receipt, verified.key), (receipt(streams), pinned));
         }
     }
@@ -240,7 +240,7 @@ mod tests {
             for bit in [0x01, 0x20] {
                 let mut bad = text.clone();
                 bad[at] ^= bit;
-                assert!(Receipt::parse_verified(&bad, Some(public(1).as_bytes())).is_err(), "byte {at}");
+                assert!(Receipt::parse_verified(&bad, public(1).ed25519_bytes()).is_err(), "byte {at}");
             }
         }
     }
@@ -249,7 +249,7 @@ mod tests {
     fn refuses_a_receipt_signed_by_another_key() {
         let text = signed(&receipt(&["a"]), 2);
         assert!(matches!(
-            Receipt::parse_verified(text.as_bytes(), Some(public(1).as_bytes())),
+            Receipt::parse_verified(text.as_bytes(), public(1).ed25519_bytes()),
             Err(ReceiptRefusal::OtherKey { .. })
         ));
         assert!(Receipt::parse_verified(text.as_bytes(), None).is_ok());

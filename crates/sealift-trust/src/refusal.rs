@@ -2,7 +2,7 @@
 
 use sealift_model::{Digest, Timestamp};
 
-use crate::key::{KeyError, Purpose, Role};
+use crate::key::{KeyError, KeyId, Purpose, Role};
 
 /// Which exit code a refusal leads to (reference/exit-codes).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -51,11 +51,13 @@ pub enum Refusal {
         /// The part.
         what: &'static str,
     },
-    /// A key in root metadata is unusable.
-    #[error("key {key_id} in root metadata is not usable")]
+    /// A key in the document is unusable.
+    #[error("key {key_id} in {role} metadata is not usable")]
     Key {
+        /// The document.
+        role: Role,
         /// The id it is filed under.
-        key_id: Digest,
+        key_id: KeyId,
         /// Why.
         #[source]
         source: KeyError,
@@ -87,7 +89,7 @@ pub enum Refusal {
         /// The root version whose keys were asked.
         root_version: u64,
         /// Key ids on the document that the role does not name.
-        unknown: Vec<Digest>,
+        unknown: Vec<KeyId>,
     },
     /// Length differs from what the signed parent states.
     #[error("{role} metadata is {found} bytes long, {expected} were signed")]
@@ -226,6 +228,7 @@ impl Refusal {
             Self::TooLarge { role, .. }
             | Self::Malformed { role, .. }
             | Self::Unsupported { role, .. }
+            | Self::Key { role, .. }
             | Self::Threshold { role, .. }
             | Self::Length { role, .. }
             | Self::Digest { role, .. }
@@ -236,7 +239,7 @@ impl Refusal {
             | Self::Premature { role, .. }
             | Self::PreviousDamaged { role } => *role,
             Self::Dropped { .. } => Role::Snapshot,
-            Self::Key { .. } | Self::SharedKey { .. } | Self::RootTooLate => Role::Root,
+            Self::SharedKey { .. } | Self::RootTooLate => Role::Root,
         }
     }
 }

@@ -16,6 +16,21 @@ pub fn public(n: u8) -> PublicKey {
     PublicKey::ed25519(signing_key(n).verifying_key().as_bytes()).unwrap()
 }
 
+/// Returns the public half of insecure-test-key number `n` on P-256.
+pub fn p256_public(n: u8) -> PublicKey {
+    PublicKey::ecdsa_p256(p256_key(n).verifying_key().to_sec1_point(true).as_bytes()).unwrap()
+}
+
+/// Signs with insecure-test-key number `n` on P-256; DER.
+pub fn p256_sign(n: u8, message: &[u8]) -> Vec<u8> {
+    let signature: p256::ecdsa::Signature = p256_key(n).sign(message);
+    signature.to_der().as_bytes().to_vec()
+}
+
+fn p256_key(n: u8) -> p256::ecdsa::SigningKey {
+    p256::ecdsa::SigningKey::from_slice(&[n; 32]).unwrap()
+}
+
 /// 2026-11-22T16:00:00Z.
 pub fn now() -> Timestamp {
     "2026-11-22T16:00:00Z".parse().unwrap()

@@ -229,7 +229,7 @@ fn the_receipt_says_what_is_held_and_is_signed_by_the_site() {
     let text = receipt(&mut isolated.writer()).unwrap();
     let key = sealift_site::SiteKeys::open(&isolated.path().join("site")).unwrap().statement;
     let verified =
-        sealift_trust::Receipt::parse_verified(text.as_bytes(), Some(key.public().as_bytes())).unwrap().receipt;
+        sealift_trust::Receipt::parse_verified(text.as_bytes(), key.public().ed25519_bytes()).unwrap().receipt;
     assert_eq!(verified.holds.len(), 1);
     assert_eq!((verified.holds[0].sequence.get(), verified.holds[0].manifest), (2, connected.id("deb12", 2)));
     let lines = isolated.ledger_lines();

@@ -192,7 +192,7 @@ fn current_draft(
 fn waiting(roots: &RootChain, targets: &[u8], file: PathBuf, redrafted: bool) -> Result<Option<Waiting>, BuildError> {
     let document = Signed::<Targets>::parse(targets).map_err(MetadataError::from)?;
     let keys = roots.newest().body().role(Role::Targets);
-    let signed = document.good_signatures(keys);
+    let signed: Vec<Digest> = document.signers(keys).into_iter().map(PublicKey::id).collect();
     if document.check_threshold(roots.newest()).is_ok() {
         return Ok(None);
     }

@@ -2,38 +2,14 @@
 
 use std::collections::BTreeMap;
 
-use sealift_model::Digest;
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::{Body, from_value, malformed};
-use crate::key::{PublicKey, Purpose, Role};
+use super::keys::{KeyTable, RoleField, RoleKeys};
+use super::{Body, Profile, from_value};
+use crate::key::{KeyId, KeyMaterial, PublicKey, Purpose, Role};
 use crate::refusal::Refusal;
 use crate::strict::{Object, present};
-
-/// The keys of one role and how many of them must sign.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct RoleKeys {
-    keys: BTreeMap<Digest, PublicKey>,
-    threshold: usize,
-}
-
-impl RoleKeys {
-    /// Returns how many distinct keys must sign, at least 1.
-    pub fn threshold(&self) -> usize {
-        self.threshold
-    }
-
-    /// Returns the key with this id.
-    pub fn get(&self, id: Digest) -> Option<&PublicKey> {
-        self.keys.get(&id)
-    }
-
-    /// Returns the keys, sorted by id.
-    pub fn keys(&self) -> impl ExactSizeIterator<Item = &PublicKey> {
-        self.keys.values()
-    }
-}
 
 /// The fields of root metadata.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -48,10 +24,14 @@ pub struct Root {
 
 #[derive(Deserialize)]
 struct Fields {
-    keys: BTreeMap<Digest, Value>,
+    keys: BTreeMap<KeyId, Value>,
     roles: Object<RoleFields>,
     #[serde(default, deserialize_with = "present")]
     consistent_snapshot: Option<bool>,
+}
+
+#[derive(Deserialize)]
+struct CustomFields {
     #[serde(default, deserialize_with = "present")]
     custom: Option<Object<Custom>>,
 }
@@ -63,12 +43,6 @@ struct RoleFields {
     targets: Object<RoleField>,
     snapshot: Object<RoleField>,
     timestamp: Object<RoleField>,
-}
-
-#[derive(Deserialize)]
-struct RoleField {
-    keyids: Vec<Digest>,
-    threshold: u64,
 }
 
 #[derive(Deserialize)]
@@ -85,7 +59,7 @@ struct SealiftCustom {
 
 #[derive(Deserialize)]
 struct EvidenceField {
-    keys: BTreeMap<Digest, Value>,
+    keys: BTreeMap<KeyId, Value>,
 }
 
 impl Root {
@@ -109,13 +83,22 @@ impl Root {
         self.consistent_snapshot
     }
 
+    /// Reads what is ours in a root: the keys that may sign statements.
+    fn read_custom(&mut self, signed: &Value) -> Result<(), Refusal> {
+        let fields: CustomFields = from_value(Role::Root, signed)?;
+        let evidence = fields.custom.and_then(|c| c.0.sealift).and_then(|s| s.0.evidence).map(|e| e.0.keys);
+        let keys = KeyTable::load(Role::Root, &evidence.unwrap_or_default(), Profile::Sealift)?;
+        self.evidence = keys.into_keys().collect();
+        Ok(())
+    }
+
     /// Refuses a root in which one key serves two purposes. Compared by public key, not by id.
     fn check_purposes(&self) -> Result<(), Refusal> {
-        let mut seen: BTreeMap<[u8; 32], Purpose> = BTreeMap::new();
+        let mut seen: BTreeMap<KeyMaterial, Purpose> = BTreeMap::new();
         let of_roles = Role::ALL.into_iter().flat_map(|r| self.role(r).keys().map(move |k| (Purpose::from(r), k)));
         let of_evidence = self.evidence.iter().map(|k| (Purpose::Evidence, k));
         for (second, key) in of_roles.chain(of_evidence) {
-            let first = *seen.entry(*key.as_bytes()).or_insert(second);
+            let first = *seen.entry(key.material()).or_insert(second);
             if first != second {
                 return Err(Refusal::SharedKey { key_id: key.id(), first, second });
             }
@@ -128,50 +111,23 @@ impl Body for Root {
     const ROLE: Role = Role::Root;
     const LIMIT: usize = 512_000;
 
-    fn read(signed: &Value) -> Result<Self, Refusal> {
+    fn read(signed: &Value, profile: Profile) -> Result<Self, Refusal> {
         let fields: Fields = from_value(Role::Root, signed)?;
-        let keys = load_keys(&fields.keys)?;
+        let keys = KeyTable::load(Role::Root, &fields.keys, profile)?;
         let Object(roles) = fields.roles;
-        let evidence = fields.custom.and_then(|c| c.0.sealift).and_then(|s| s.0.evidence).map(|e| e.0.keys);
-        let root = Self {
-            root: role_keys(Role::Root, roles.root, &keys)?,
-            targets: role_keys(Role::Targets, roles.targets, &keys)?,
-            snapshot: role_keys(Role::Snapshot, roles.snapshot, &keys)?,
-            timestamp: role_keys(Role::Timestamp, roles.timestamp, &keys)?,
-            evidence: load_keys(&evidence.unwrap_or_default())?.into_values().collect(),
+        let mut root = Self {
+            root: keys.role("root", roles.root)?,
+            targets: keys.role("targets", roles.targets)?,
+            snapshot: keys.role("snapshot", roles.snapshot)?,
+            timestamp: keys.role("timestamp", roles.timestamp)?,
+            evidence: Vec::new(),
             consistent_snapshot: fields.consistent_snapshot.unwrap_or(false),
         };
-        root.check_purposes()?;
-        Ok(root)
-    }
-}
-
-fn load_keys(objects: &BTreeMap<Digest, Value>) -> Result<BTreeMap<Digest, PublicKey>, Refusal> {
-    let load = |(id, object): (&Digest, &Value)| match PublicKey::from_entry(*id, object) {
-        Ok(key) => Ok((*id, key)),
-        Err(source) => Err(Refusal::Key { key_id: *id, source }),
-    };
-    objects.iter().map(load).collect()
-}
-
-fn role_keys(
-    role: Role,
-    Object(field): Object<RoleField>,
-    all: &BTreeMap<Digest, PublicKey>,
-) -> Result<RoleKeys, Refusal> {
-    let refuse = |reason: String| Err(malformed(Role::Root, &reason));
-    let mut keys = BTreeMap::new();
-    for id in field.keyids {
-        let Some(key) = all.get(&id) else {
-            return refuse(format!("role `{role}` names key {id}, which is not there"));
-        };
-        if keys.insert(id, key.clone()).is_some() {
-            return refuse(format!("role `{role}` names key {id} twice"));
+        // Other producers may mean something else by `custom`, and may sign two roles with one key.
+        if profile == Profile::Sealift {
+            root.read_custom(signed)?;
+            root.check_purposes()?;
         }
-    }
-    // A threshold of 0 would let unsigned metadata pass.
-    match usize::try_from(field.threshold) {
-        Ok(threshold @ 1..) => Ok(RoleKeys { keys, threshold }),
-        _ => refuse(format!("role `{role}` has the threshold {}", field.threshold)),
+        Ok(root)
     }
 }

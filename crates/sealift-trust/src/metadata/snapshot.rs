@@ -3,7 +3,7 @@
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::{Body, MetaInfo, MetaMap, from_value, malformed};
+use super::{Body, MetaInfo, MetaMap, Profile, from_value, malformed};
 use crate::key::Role;
 use crate::refusal::Refusal;
 
@@ -33,7 +33,7 @@ impl Body for Snapshot {
     const ROLE: Role = Role::Snapshot;
     const LIMIT: usize = 2_000_000;
 
-    fn read(signed: &Value) -> Result<Self, Refusal> {
+    fn read(signed: &Value, _profile: Profile) -> Result<Self, Refusal> {
         let fields: Fields = from_value(Role::Snapshot, signed)?;
         if !fields.meta.contains_key("targets.json") {
             return Err(malformed(Role::Snapshot, &"it does not list targets.json"));

@@ -6,7 +6,7 @@ use sealift_model::{Digest, RelPath};
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::{Body, Hashes, from_value};
+use super::{Body, Hashes, Profile, from_value};
 use crate::key::Role;
 use crate::refusal::Refusal;
 use crate::strict::{Object, present};
@@ -59,7 +59,7 @@ impl Body for Targets {
     const ROLE: Role = Role::Targets;
     const LIMIT: usize = 5_000_000;
 
-    fn read(signed: &Value) -> Result<Self, Refusal> {
+    fn read(signed: &Value, _profile: Profile) -> Result<Self, Refusal> {
         let fields: Fields = from_value(Role::Targets, signed)?;
         if fields.delegations.is_some() {
             return Err(Refusal::Unsupported { role: Role::Targets, what: "delegations" });

@@ -3,7 +3,7 @@
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::{Body, MetaInfo, from_value};
+use super::{Body, MetaInfo, Profile, from_value};
 use crate::key::Role;
 use crate::refusal::Refusal;
 use crate::strict::Object;
@@ -37,7 +37,7 @@ impl Body for TimestampMeta {
     const ROLE: Role = Role::Timestamp;
     const LIMIT: usize = 16_384;
 
-    fn read(signed: &Value) -> Result<Self, Refusal> {
+    fn read(signed: &Value, _profile: Profile) -> Result<Self, Refusal> {
         let fields: Fields = from_value(Role::Timestamp, signed)?;
         let Object(Meta { snapshot: Object(snapshot) }) = fields.meta;
         snapshot.check(Role::Timestamp)?;

@@ -64,7 +64,7 @@ fn refuses_too_few_signatures_and_foreign_keys() {
             valid: 1,
             required: 2,
             root_version: 1,
-            unknown: vec![public(11).id()]
+            unknown: vec![public(11).id().into()]
         }
     );
     assert_eq!((refusal.exit_class(), refusal.code()), (ExitClass::Signature, "threshold"));
