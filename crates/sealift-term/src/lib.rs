@@ -11,6 +11,8 @@ pub mod table;
 pub mod text;
 
 pub use error::{CommandError, Exit};
+#[cfg(feature = "clock")]
+pub use output::fix_clock;
 pub use output::{GlobalArgs, Term, now, run};
 pub use table::Table;
 pub use text::{age, bytes, counted};

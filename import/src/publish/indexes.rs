@@ -1,6 +1,7 @@
 //! Package indexes of a published suite, streamed: memory does not grow with them.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fs::File;
 use std::io::{self, BufRead, BufWriter, Read, Write};
 use std::path::Path;
 
