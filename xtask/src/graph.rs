@@ -14,12 +14,16 @@ use crate::workspace;
 const ALLOWED: &[(&str, &[&str])] = &[
     ("sealift-model", &[]),
     ("sealift-fs", &["sealift-model"]),
+    ("sealift-confine", &["sealift-model", "sealift-fs"]),
     ("sealift-term", &["sealift-model"]),
     ("sealift-trust", &["sealift-model"]),
     ("sealift-pkg", &["sealift-model"]),
     ("sealift-site", &["sealift-model", "sealift-fs", "sealift-trust"]),
     ("sealift-keys", &["sealift-model", "sealift-fs", "sealift-term", "sealift-trust"]),
-    ("sealift-bundle", &["sealift-model", "sealift-fs", "sealift-term", "sealift-trust", "sealift-pkg"]),
+    (
+        "sealift-bundle",
+        &["sealift-model", "sealift-fs", "sealift-confine", "sealift-term", "sealift-trust", "sealift-pkg"],
+    ),
     (
         "sealift-mirror",
         &[
@@ -37,6 +41,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
         &[
             "sealift-model",
             "sealift-fs",
+            "sealift-confine",
             "sealift-term",
             "sealift-trust",
             "sealift-pkg",
