@@ -132,11 +132,13 @@ pub(crate) fn checked(path: &str) -> RelPath {
     RelPath::new(path).expect("paths of the layout are made of checked names")
 }
 
-/// Tells whether a file name in `evidence/` is one of the layout: at most 100 bytes, as ustar has room for.
+/// Tells whether a file name in `evidence/` is one of the layout: `a-z 0-9 . _ -` only, so that no two names are one on
+/// any file system, and at most 100 bytes, as ustar has room for.
 pub fn is_evidence(name: &str) -> bool {
+    let allowed = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || matches!(b, b'.' | b'_' | b'-');
     (".dsse.json".len() + 1..=100).contains(&name.len())
         && name.ends_with(".dsse.json")
-        && !name.contains('/')
+        && name.bytes().all(allowed)
         && RelPath::new(name).is_ok()
 }
 

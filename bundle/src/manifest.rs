@@ -5,7 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
-use sealift_model::json::{self, JsonError};
+use sealift_model::json::{self, JsonError, Limits, Shape};
 use sealift_model::{Digest, RelPath, Sequence, StreamId, Timestamp, UpstreamId};
 use serde::{Deserialize, Serialize};
 
@@ -15,6 +15,12 @@ pub const SCHEMA: &str = "sealift.manifest/1";
 pub const MAX_BYTES: u64 = 256 * 1024 * 1024;
 /// Most file entries accepted.
 pub const MAX_FILES: usize = 1_000_000;
+/// How large parts of a manifest may be (format/manifest §1).
+pub const LIMITS: Limits = Limits { depth: 8, string: 64 * 1024, members: MAX_FILES };
+/// Content of a zstd blob is at most this many times the blob, and [`RATIO_FREE`] bytes more.
+pub const MAX_RATIO: u64 = 1000;
+/// Content of a zstd blob that needs no ratio.
+pub const RATIO_FREE: u64 = 64 * 1024;
 
 /// A manifest as it stands in `manifest.json`. Field order is the encoding's.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -210,6 +216,9 @@ pub enum ManifestError {
     /// Not canonical JSON of the schema's shape.
     #[error("the manifest is not a canonical {SCHEMA} document")]
     Encoding(#[from] JsonError),
+    /// A part of it is larger than the format allows, or a number.
+    #[error("the manifest goes beyond a limit")]
+    Limit(#[source] JsonError),
     /// Another schema.
     #[error("the manifest has schema `{0}`; this version reads {SCHEMA}, a newer sealift may be needed")]
     Schema(String),
@@ -221,7 +230,9 @@ pub enum ManifestError {
 impl Manifest {
     /// Reads a manifest and checks every rule it must keep within itself (format/manifest §4 steps 1 and 3).
     pub fn parse(bytes: &[u8]) -> Result<Self, ManifestError> {
-        let manifest: Self = json::from_canonical(bytes)?;
+        Shape::new(LIMITS).feed(bytes).map_err(ManifestError::Limit)?;
+        let manifest: Self =
+            json::from_canonical(bytes).map_err(|error| other_schema(bytes).unwrap_or(error.into()))?;
         manifest.validate()?;
         Ok(manifest)
     }
@@ -229,7 +240,9 @@ impl Manifest {
     /// Encodes the manifest, refusing to write one that [`Manifest::parse`] would not read.
     pub fn to_bytes(&self) -> Result<Vec<u8>, ManifestError> {
         self.validate()?;
-        Ok(json::to_canonical(self)?)
+        let bytes = json::to_canonical(self)?;
+        Shape::new(LIMITS).feed(&bytes).map_err(ManifestError::Limit)?;
+        Ok(bytes)
     }
 
     /// Returns the path of the TUF target and of the file below `SEALIFT/`.
@@ -361,8 +374,27 @@ impl Manifest {
         let identical = stored.sha256 == entry.sha256 && stored.size == entry.size;
         rule(stored.encoding != Encoding::Identity || identical, || {
             format!("{path} is stored as it is, but with another digest or size")
+        })?;
+        rule(stored.encoding != Encoding::Zstd || within_ratio(entry.size, stored.size), || {
+            format!("{path} is more than {MAX_RATIO} times as large as its blob")
         })
     }
+}
+
+/// Tells whether content of this size may be stored as a zstd blob of that size.
+pub fn within_ratio(size: u64, stored: u64) -> bool {
+    size <= stored.saturating_mul(MAX_RATIO).saturating_add(RATIO_FREE)
+}
+
+/// What cannot be read may be of a newer version, which then is what has to be said.
+fn other_schema(bytes: &[u8]) -> Option<ManifestError> {
+    #[derive(Deserialize)]
+    struct Named {
+        schema: String,
+    }
+    let Named { schema } = serde_json::from_slice(bytes).ok()?;
+    let short: String = schema.chars().take(64).collect();
+    (schema != SCHEMA).then(|| ManifestError::Schema(sealift_model::escape::printable(&short)))
 }
 
 /// 40 digits for version 4 keys, 64 for version 6, upper case as gpg prints them.

@@ -115,3 +115,35 @@ fn plain_blobs_end_exactly_where_declared() {
     assert!(plain(4, b"abc").is_err());
     assert_eq!(plain(0, b"").unwrap(), b"");
 }
+
+#[test]
+fn refuses_a_size_that_no_disk_has_before_anything_is_reserved() {
+    let blob = frame(b"abc", |_| ());
+    for size in [1 << 53, 1 << 63, u64::MAX] {
+        assert!(matches!(read(&blob, size), Err(BlobFault::ContentSize { found: 3, .. })), "{size}");
+        let plain = Stored { encoding: Encoding::Identity, sha256: Digest::of(b"abc"), size };
+        let mut out = Vec::new();
+        let error = decode(plain, size, &b"abc"[..]).unwrap().read_to_end(&mut out).unwrap_err();
+        assert_eq!((error.kind(), out.len()), (std::io::ErrorKind::InvalidData, 3), "{size}");
+    }
+}
+
+#[test]
+fn at_most_one_byte_more_than_listed_is_read_of_a_blob_without_end() {
+    struct Endless(u64);
+    impl Read for Endless {
+        fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+            self.0 += buffer.len() as u64;
+            buffer.fill(b'x');
+            Ok(buffer.len())
+        }
+    }
+    for encoding in [Encoding::Identity, Encoding::Zstd] {
+        let mut endless = Endless(0);
+        let listed = Stored { encoding, sha256: Digest::of(b"x"), size: 1000 };
+        let opened = decode(listed, 1000, &mut endless);
+        let result = opened.and_then(|mut content| content.read_to_end(&mut Vec::new()));
+        assert!(result.is_err());
+        assert!(endless.0 <= 1001, "{encoding:?}: {} bytes were asked for", endless.0);
+    }
+}

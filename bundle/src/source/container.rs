@@ -68,8 +68,12 @@ struct Entry {
 impl Container {
     /// Opens a single file and checks its whole structure; content is not read.
     pub fn open(path: &Path) -> Result<Self, SourceError> {
+        Self::open_limited(path, MAX_ENTRIES)
+    }
+
+    fn open_limited(path: &Path, most: usize) -> Result<Self, SourceError> {
         let (file, len) = sealift_fs::medium::open_file(path)?;
-        let index = Indexer { file: &file, path, len, at: 0, number: 0 }.run()?;
+        let index = Indexer { file: &file, path, len, most, at: 0, number: 0 }.run()?;
         Ok(Self { file, path: path.to_owned(), index })
     }
 
@@ -178,6 +182,7 @@ struct Indexer<'a> {
     file: &'a File,
     path: &'a Path,
     len: u64,
+    most: usize,
     at: u64,
     number: u64,
 }
@@ -193,8 +198,8 @@ impl Indexer<'_> {
             if header == ZEROS {
                 return self.end().map(|()| index);
             }
-            if index.len() == MAX_ENTRIES {
-                return Err(SourceRefusal::TooMany { what: "entries", limit: MAX_ENTRIES }.into());
+            if index.len() == self.most {
+                return Err(SourceRefusal::TooMany { what: "entries", limit: self.most }.into());
             }
             let (place, size) = read_header(&header).map_err(|f| fault(self.number, f))?;
             if index.last().is_some_and(|last| last.place >= place) {
@@ -278,3 +283,6 @@ pub(crate) fn canonical_header(path: &RelPath, size: u64) -> Option<[u8; BLOCK_S
     header.set_cksum();
     Some(*header.as_bytes())
 }
+
+#[cfg(test)]
+mod tests;

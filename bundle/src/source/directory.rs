@@ -3,12 +3,13 @@
 use std::io::Read;
 use std::path::Path;
 
-use sealift_fs::Beneath;
 use sealift_fs::beneath::Kind;
+use sealift_fs::{Beneath, PathError};
 use sealift_model::RelPath;
 use sealift_model::escape::printable;
 
 use super::{MAX_ENTRIES, Source, SourceError, SourceRefusal, TOP, shown};
+use crate::layout::checked;
 
 /// The directory `SEALIFT` of a medium.
 #[derive(Debug)]
@@ -20,17 +21,24 @@ impl Directory {
     /// Opens `path/SEALIFT`, or `path` if that is itself such a directory.
     pub fn open(path: &Path) -> Result<Self, SourceError> {
         let below = path.join(TOP);
-        let top = if below.symlink_metadata().is_ok() { below } else { path.to_owned() };
+        let top = match below.symlink_metadata() {
+            Ok(metadata) if !metadata.is_dir() => return Err(SourceRefusal::NotRegular(TOP.to_owned()).into()),
+            Ok(_) => below,
+            Err(_) => path.to_owned(),
+        };
         let tree = Beneath::open(&top)?;
-        let is_ours = tree.list(None, MAX_ENTRIES)?.iter().any(|(name, kind)| name == "trust" && *kind == Kind::Dir);
-        if is_ours { Ok(Self { tree }) } else { Err(SourceError::NotABundle(shown(path))) }
+        match tree.kind(&checked("trust"))? {
+            Some(Kind::Dir) => Ok(Self { tree }),
+            Some(_) => Err(SourceRefusal::NotRegular("trust".to_owned()).into()),
+            None => Err(SourceError::NotABundle(shown(path))),
+        }
     }
 
     fn entries(&self, dir: Option<&RelPath>) -> Result<Vec<(String, Kind)>, SourceError> {
         let entries = match self.tree.list(dir, MAX_ENTRIES) {
             Ok(entries) => entries,
             Err(e) if e.is_not_found() => return Ok(Vec::new()),
-            Err(e) => return Err(e.into()),
+            Err(e) => return Err(self.irregular(dir, e)),
         };
         match entries.iter().find(|(_, kind)| *kind == Kind::Other) {
             None => Ok(entries),
@@ -41,12 +49,13 @@ impl Directory {
         }
     }
 
-    /// Tells a planted link or pipe from a failing disk, after an open went wrong.
-    fn is_irregular(&self, path: &RelPath) -> bool {
-        let (parent, name) = path.as_str().rsplit_once('/').map_or((None, path.as_str()), |(p, n)| (Some(p), n));
-        let parent = parent.and_then(|p| RelPath::new(p).ok());
-        let listed = self.tree.list(parent.as_ref(), MAX_ENTRIES).unwrap_or_default();
-        listed.iter().any(|(entry, kind)| entry == name && !matches!(kind, Kind::File(_)))
+    /// Tells a planted link or pipe from a failing disk, after `path` could not be opened.
+    fn irregular(&self, path: Option<&RelPath>, error: PathError) -> SourceError {
+        let planted = |path: &&RelPath| matches!(self.tree.kind(path), Ok(Some(Kind::Other)));
+        match path.filter(planted) {
+            Some(path) => SourceRefusal::NotRegular(path.to_string()).into(),
+            None => error.into(),
+        }
     }
 }
 
@@ -75,8 +84,10 @@ impl Source for Directory {
         match self.tree.open_file(path) {
             Ok((file, size)) => Ok((Box::new(file), size)),
             Err(e) if e.is_not_found() => Err(SourceRefusal::Missing(path.clone()).into()),
-            Err(_) if self.is_irregular(path) => Err(SourceRefusal::NotRegular(path.to_string()).into()),
-            Err(e) => Err(e.into()),
+            Err(_) if matches!(self.tree.kind(path), Ok(Some(Kind::Dir))) => {
+                Err(SourceRefusal::NotRegular(path.to_string()).into())
+            }
+            Err(e) => Err(self.irregular(Some(path), e)),
         }
     }
 }

@@ -1,14 +1,16 @@
 //! Reading a tree we do not trust: a medium, a directory somebody handed over.
 //!
 //! All opens go through one directory handle with openat2(2) and RESOLVE_BENEATH | NO_SYMLINKS | NO_MAGICLINKS | NO_XDEV,
-//! so that nothing outside the tree is ever reached, whatever links or mounts are in it. Only regular files are read.
+//! so that nothing outside the tree is ever reached, whatever links or mounts are in it. What is to be read is looked at
+//! before it is opened, because opening alone moves some devices and waits at a pipe; only regular files are read.
 
 use std::fs::File;
 use std::io;
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 
-use rustix::fs::{FileType, Mode, OFlags, ResolveFlags};
+use rustix::fs::{FileType, Mode, OFlags, ResolveFlags, Stat};
+use rustix::io::Errno;
 use sealift_model::RelPath;
 
 use crate::error::{Context, PathError};
@@ -27,7 +29,7 @@ pub enum Kind {
     File(u64),
     /// A directory.
     Dir,
-    /// A link, device, pipe or socket.
+    /// A link, device, pipe, socket, or another file system.
     Other,
 }
 
@@ -47,19 +49,39 @@ impl Beneath {
     fn openat(&self, path: &str, flags: OFlags) -> rustix::io::Result<OwnedFd> {
         let resolve =
             ResolveFlags::BENEATH | ResolveFlags::NO_SYMLINKS | ResolveFlags::NO_MAGICLINKS | ResolveFlags::NO_XDEV;
-        // NONBLOCK: a pipe planted under a blob's name must not hang the open.
-        rustix::fs::openat2(&self.dir, path, flags | OFlags::CLOEXEC | OFlags::NONBLOCK, Mode::empty(), resolve)
+        rustix::fs::openat2(&self.dir, path, flags | OFlags::CLOEXEC, Mode::empty(), resolve)
+    }
+
+    /// Looks at a path without opening what is there.
+    fn look(&self, path: &str) -> rustix::io::Result<Stat> {
+        rustix::fs::fstat(self.openat(path, OFlags::PATH)?)
+    }
+
+    /// Tells what stands at a path; `None` if nothing does. A path that leads over a link, or onto another file system, is
+    /// [`Kind::Other`].
+    pub fn kind(&self, path: &RelPath) -> Result<Option<Kind>, PathError> {
+        match self.look(path.as_str()) {
+            Ok(stat) => Ok(Some(kind_of(&stat))),
+            Err(Errno::NOENT) => Ok(None),
+            Err(Errno::LOOP | Errno::XDEV | Errno::NOTDIR) => Ok(Some(Kind::Other)),
+            Err(error) => Err(error).context("look at", &self.path.join(path)),
+        }
     }
 
     /// Opens a regular file and returns it with its size at this moment.
     pub fn open_file(&self, path: &RelPath) -> Result<(File, u64), PathError> {
         let shown = self.path.join(path);
-        let file = File::from(self.openat(path.as_str(), OFlags::RDONLY).context("open", &shown)?);
-        let metadata = file.metadata().context("open", &shown)?;
-        if !metadata.is_file() {
-            return Err(PathError::new("open", &shown, io::Error::other("not a regular file")));
+        let irregular = |what| PathError::new("open", &shown, io::Error::other(what));
+        let seen = self.look(path.as_str()).context("open", &shown)?;
+        let Kind::File(size) = kind_of(&seen) else { return Err(irregular("not a regular file")) };
+        // NONBLOCK: it may have been replaced by a pipe since.
+        let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY;
+        let file = self.openat(path.as_str(), flags).context("open", &shown)?;
+        let opened = rustix::fs::fstat(&file).context("open", &shown)?;
+        if (opened.st_dev, opened.st_ino, opened.st_mode) != (seen.st_dev, seen.st_ino, seen.st_mode) {
+            return Err(irregular("replaced while it was opened"));
         }
-        Ok((file, metadata.len()))
+        Ok((File::from(file), size))
     }
 
     /// Reads a regular file of at most `limit` bytes.
@@ -87,15 +109,18 @@ impl Beneath {
             }
             let stat = rustix::fs::statat(&fd, entry.file_name(), rustix::fs::AtFlags::SYMLINK_NOFOLLOW)
                 .context("list", &shown)?;
-            let kind = match FileType::from_raw_mode(stat.st_mode) {
-                FileType::RegularFile => Kind::File(u64::try_from(stat.st_size).unwrap_or(0)),
-                FileType::Directory => Kind::Dir,
-                _ => Kind::Other,
-            };
-            entries.push((String::from_utf8_lossy(bytes).into_owned(), kind));
+            entries.push((String::from_utf8_lossy(bytes).into_owned(), kind_of(&stat)));
         }
         entries.sort();
         Ok(entries)
+    }
+}
+
+fn kind_of(stat: &Stat) -> Kind {
+    match FileType::from_raw_mode(stat.st_mode) {
+        FileType::RegularFile => Kind::File(u64::try_from(stat.st_size).unwrap_or(0)),
+        FileType::Directory => Kind::Dir,
+        _ => Kind::Other,
     }
 }
 
@@ -142,8 +167,48 @@ mod tests {
         for bad in ["out/secret", "inside", "pipe", "d", "missing"] {
             assert!(beneath.read(&rel(bad), 100).is_err(), "{bad}");
         }
+        for (path, kind) in [
+            ("d/f", Some(Kind::File(7))),
+            ("d", Some(Kind::Dir)),
+            ("missing", None),
+            ("d/missing", None),
+            ("pipe", Some(Kind::Other)),
+            ("inside", Some(Kind::Other)),
+            ("out/secret", Some(Kind::Other)),
+            ("d/f/below-a-file", Some(Kind::Other)),
+        ] {
+            assert_eq!(beneath.kind(&rel(path)).unwrap(), kind, "{path}");
+        }
         let names = beneath.list(None, 10).unwrap();
         assert_eq!(names.iter().filter(|(_, kind)| *kind == Kind::Other).count(), 3);
         assert!(beneath.list(None, 3).is_err());
+    }
+
+    #[test]
+    fn a_pipe_a_socket_and_a_terminal_are_not_even_opened() {
+        let tree = tempfile::tempdir().unwrap();
+        let pipe = tree.path().join("pipe");
+        rustix::fs::mknodat(rustix::fs::CWD, &pipe, FileType::Fifo, Mode::from_raw_mode(0o600), 0).unwrap();
+        let _socket = std::os::unix::net::UnixListener::bind(tree.path().join("socket")).unwrap();
+        let beneath = Beneath::open(tree.path()).unwrap();
+        for name in ["pipe", "socket"] {
+            assert!(beneath.open_file(&rel(name)).unwrap_err().to_string().starts_with("cannot open"), "{name}");
+        }
+        // A writer that waits for a reader would have been let through by an open for reading.
+        let writer = rustix::fs::open(&pipe, OFlags::WRONLY | OFlags::NONBLOCK, Mode::empty());
+        assert_eq!(writer.unwrap_err(), Errno::NXIO);
+        let devices = Beneath::open(Path::new("/dev")).unwrap();
+        assert!(devices.open_file(&rel("null")).is_err());
+    }
+
+    #[test]
+    fn a_file_that_grows_is_read_up_to_the_cap_only() {
+        let tree = tempfile::tempdir().unwrap();
+        let path = tree.path().join("log");
+        std::fs::write(&path, "12345").unwrap();
+        let (file, size) = Beneath::open(tree.path()).unwrap().open_file(&rel("log")).unwrap();
+        std::fs::write(&path, vec![b'x'; 1 << 20]).unwrap();
+        assert_eq!(size, 5);
+        assert!(crate::file::read_open_capped(file, &path, 100).is_err());
     }
 }

@@ -5,11 +5,15 @@
 //! Foreign documents (TUF metadata) are read by [`parse`], which refuses what JSON parsers disagree about, and are
 //! verified over [`canonical`].
 
+mod shape;
+
 use std::fmt;
 
 use serde::de::{DeserializeOwned, DeserializeSeed, Error as _, MapAccess, SeqAccess, Visitor};
 use serde::{Deserializer, Serialize};
 use serde_json::{Map, Value};
+
+pub use shape::{Limits, MAX_INTEGER, Shape};
 
 /// Why bytes are not acceptable JSON.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -24,6 +28,17 @@ pub enum JsonError {
     /// A string holds a control character.
     #[error("a string holds a control character")]
     ControlCharacter,
+    /// An integer that readers of JSON take for different numbers.
+    #[error("an integer is beyond 2^53")]
+    Integer,
+    /// More of something than the document's format allows.
+    #[error("more than {limit} {what}")]
+    Limit {
+        /// What there is too much of.
+        what: &'static str,
+        /// How much is allowed.
+        limit: usize,
+    },
 }
 
 /// Parses `bytes`, refusing duplicate keys, numbers that are not integers, nesting beyond 127 and trailing bytes.

@@ -11,8 +11,8 @@ use serde::{Deserialize, Deserializer, Serialize};
 
 /// A relative path: 1 to 16 segments of `A-Z a-z 0-9 . _ + ~ : % -` joined by `/`.
 ///
-/// Segments are 1 to 255 bytes, the whole at most 1024. A segment is not `.` or `..`, does not begin with `-` or `.`,
-/// does not end with `.`, and is no device name of Windows (`CON`, `nul.txt`, …).
+/// Segments are 1 to 255 bytes, the whole at most 1024. A segment is not `.` or `..`, does not begin with `-`, `.` or a
+/// drive (`C:`), does not end with `.`, and is no device name of Windows (`CON`, `nul.txt`, …).
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
 #[serde(transparent)]
 pub struct RelPath(String);
@@ -96,14 +96,20 @@ fn is_segment(segment: &str) -> bool {
         && segment.bytes().all(allowed)
         && !segment.starts_with(['-', '.'])
         && !segment.ends_with('.')
+        && !is_drive(segment)
         && !is_device(segment)
+}
+
+/// Windows reads `C:x` as a file on another drive.
+fn is_drive(segment: &str) -> bool {
+    matches!(segment.as_bytes(), [letter, b':', ..] if letter.is_ascii_alphabetic())
 }
 
 /// Windows opens these as devices whatever follows the first dot.
 fn is_device(segment: &str) -> bool {
     let stem = segment.split(['.', ':']).next().unwrap_or(segment).to_ascii_lowercase();
     let numbered = |prefix: &str| {
-        stem.strip_prefix(prefix).is_some_and(|rest| rest.len() == 1 && matches!(rest.as_bytes()[0], b'1'..=b'9'))
+        stem.strip_prefix(prefix).is_some_and(|rest| matches!(rest.as_bytes(), [digit] if digit.is_ascii_digit()))
     };
     matches!(stem.as_str(), "con" | "prn" | "aux" | "nul") || numbered("com") || numbered("lpt")
 }
@@ -144,6 +150,7 @@ mod tests {
             "pool/main/g/gcc-12/libstdc++6_12.2.0-14+deb12u1_amd64.deb",
             "bundles/deb12-security/42/manifest.json",
             "pool/main/x/x_1%3a2_all.deb",
+            "pool/main/x/x_1:2_all.deb",
         ] {
             assert_eq!(RelPath::new(good).unwrap().as_str(), good);
         }
@@ -164,8 +171,12 @@ mod tests {
             "a/-b",
             ".hidden",
             "a\\b",
+            "C:x",
+            "a/c:",
             "CON",
             "nul.txt",
+            "aux:x",
+            "com0",
             "com1",
             "a/LPT9.x",
             "trailing.",

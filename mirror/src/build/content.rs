@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 
 use sealift_bundle::blob;
-use sealift_bundle::manifest::{Encoding, FileEntry, FileRole, ReleaseFiles, Stored, UpstreamEntry};
+use sealift_bundle::manifest::{Encoding, FileEntry, FileRole, ReleaseFiles, Stored, UpstreamEntry, within_ratio};
 use sealift_fs::Store;
 use sealift_model::{Digest, RelPath, UpstreamId};
 use sealift_pkg::decompress::Compression;
@@ -167,7 +167,10 @@ pub(super) fn store_all(store: &Store, files: &mut [FileEntry], base: &BTreeSet<
     let mut encoded: BTreeMap<Digest, Stored> = BTreeMap::new();
     for file in files.iter().filter(|file| is_plain_index(file)) {
         if let Entry::Vacant(slot) = encoded.entry(file.sha256) {
-            slot.insert(compress(store, file, &mut io::sink())?);
+            let stored = compress(store, file, &mut io::sink())?;
+            // No reader takes a blob that grows beyond this, not even ours.
+            let as_is = Stored { encoding: Encoding::Identity, sha256: file.sha256, size: file.size };
+            slot.insert(if within_ratio(file.size, stored.size) { stored } else { as_is });
         }
     }
     for file in files.iter_mut().filter(|file| carried(file)) {
