@@ -34,7 +34,7 @@ pub use link::{read_link, replace_link};
 pub use lock::{Lock, LockError};
 pub use new_file::NewFile;
 pub use partial::{Partial, Whole};
-pub use private::{PrivateError, read_private, read_secret, read_stream};
+pub use private::{Links, PrivateError, check_directory, read_private, read_secret, read_stream};
 pub use raw::OutFile;
 pub use remove::remove_tree;
 pub use store::{Batch, Store, StoreError};

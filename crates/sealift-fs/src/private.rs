@@ -30,6 +30,17 @@ pub enum PrivateError {
         /// Its permission bits.
         mode: u32,
     },
+    /// A link or file where a directory should be.
+    #[error("{} is not a directory; a link is not followed there", shown(.0))]
+    NotDirectory(PathBuf),
+    /// Others may put something there.
+    #[error("others may write to {} (mode {mode:04o}); take that away: chmod go-w {}", shown(.path), shown(.path))]
+    Writable {
+        /// The directory.
+        path: PathBuf,
+        /// Its permission bits.
+        mode: u32,
+    },
     /// Somebody else owns it.
     #[error("{} belongs to user {owner}, not to the user running this command ({user})", shown(.path))]
     Owner {
@@ -87,6 +98,37 @@ pub fn read_stream(path: &Path, limit: u64) -> Result<Vec<u8>, PathError> {
     read_to_end(File::open(path).context("open", path)?, path, limit)
 }
 
+/// What to do where a link stands in a directory's place.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Links {
+    /// Refuse it: whoever could make it decides where we write.
+    Refuse,
+    /// Look at where it leads, as for content that lies on a disk of its own.
+    Follow,
+}
+
+/// Checks that `path` is a directory that belongs to the user running this command, or to root, and that nobody else can
+/// write there. What is below is not looked at.
+pub fn check_directory(path: &Path, links: Links) -> Result<(), PrivateError> {
+    let metadata = match links {
+        Links::Refuse => std::fs::symlink_metadata(path),
+        Links::Follow => std::fs::metadata(path),
+    };
+    let metadata = metadata.context("look at", path)?;
+    if !metadata.is_dir() {
+        return Err(PrivateError::NotDirectory(path.to_owned()));
+    }
+    let (owner, user) = (metadata.uid(), rustix::process::geteuid().as_raw());
+    if owner != user && owner != 0 {
+        return Err(PrivateError::Owner { path: path.to_owned(), owner, user });
+    }
+    let mode = metadata.mode() & 0o7777;
+    if mode & 0o022 != 0 {
+        return Err(PrivateError::Writable { path: path.to_owned(), mode });
+    }
+    Ok(())
+}
+
 fn read_to_end(file: File, path: &Path, limit: u64) -> Result<Vec<u8>, PathError> {
     let mut bytes = Vec::new();
     file.take(limit.saturating_add(1)).read_to_end(&mut bytes).context("read", path)?;
@@ -120,5 +162,24 @@ mod tests {
             assert!(matches!(read_private(&path, 6), Err(PrivateError::Open { .. })), "{mode:o}");
             assert!(matches!(read_secret(&link, 6), Err(PrivateError::Open { .. })), "{mode:o}");
         }
+    }
+
+    #[test]
+    fn refuses_directories_that_others_made_or_may_write_to() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("quarantine");
+        assert!(matches!(check_directory(&path, Links::Refuse), Err(PrivateError::Fs(e)) if e.is_not_found()));
+        std::fs::create_dir(&path).unwrap();
+        for (mode, good) in [(0o700, true), (0o755, true), (0o775, false), (0o757, false), (0o1777, false)] {
+            std::fs::set_permissions(&path, std::fs::Permissions::from_mode(mode)).unwrap();
+            assert_eq!(check_directory(&path, Links::Refuse).is_ok(), good, "{mode:o}");
+        }
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o700)).unwrap();
+        let link = dir.path().join("link");
+        symlink(&path, &link).unwrap();
+        assert!(matches!(check_directory(&link, Links::Refuse), Err(PrivateError::NotDirectory(_))));
+        check_directory(&link, Links::Follow).unwrap();
+        std::fs::write(dir.path().join("file"), "").unwrap();
+        assert!(matches!(check_directory(&dir.path().join("file"), Links::Follow), Err(PrivateError::NotDirectory(_))));
     }
 }
