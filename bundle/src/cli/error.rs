@@ -15,6 +15,7 @@ fn exit_of(class: Option<ExitClass>) -> Exit {
         None => Exit::Failed,
         Some(ExitClass::Signature) => Exit::RefusedSignature,
         Some(ExitClass::Order) => Exit::RefusedOrder,
+        Some(ExitClass::Policy) => Exit::RefusedPolicy,
     }
 }
 

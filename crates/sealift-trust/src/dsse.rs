@@ -7,11 +7,12 @@ use std::collections::BTreeSet;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use sealift_model::escape::printable;
-use sealift_model::{Digest, json};
+use sealift_model::{Digest, PersonId, json};
 use serde::{Deserialize, Serialize};
 
 use crate::key::PublicKey;
 use crate::refusal::ExitClass;
+use crate::statement::StatementKind;
 use crate::strict::{Object, read};
 
 /// The payload type of in-toto statements, the only one sealift reads.
@@ -62,20 +63,65 @@ pub enum EvidenceRefusal {
         /// The digest it should name.
         expected: Digest,
     },
+    /// A kind of statement signed by a key that is for others.
+    #[error("the signed statement has the predicate type `{predicate_type}`, which none of its signers may use")]
+    Signer {
+        /// What it is, made printable.
+        predicate_type: String,
+    },
+    /// Too few people say so.
+    #[error("{} of {required} required people stand behind a {} ({})", people.len(), kind.noun(), listed(people))]
+    People {
+        /// What had to be said.
+        kind: StatementKind,
+        /// Who said it.
+        people: Vec<PersonId>,
+        /// How many must.
+        required: usize,
+    },
+    /// The root of trust lets nobody say this.
+    #[error("the root of trust allows no {}", kind.noun())]
+    NotAllowed {
+        /// What was said.
+        kind: StatementKind,
+    },
+    /// Somebody who may scan found something.
+    #[error("a scan by {} failed", listed(people))]
+    ScanFailed {
+        /// Who found it.
+        people: Vec<PersonId>,
+    },
+}
+
+fn listed(people: &[PersonId]) -> String {
+    let names: Vec<&str> = people.iter().map(PersonId::as_str).collect();
+    if names.is_empty() { "nobody".to_owned() } else { names.join(", ") }
 }
 
 impl EvidenceRefusal {
     /// Returns the class that picks the exit code.
     pub const fn exit_class(&self) -> ExitClass {
-        ExitClass::Signature
+        match self {
+            Self::People { .. } | Self::NotAllowed { .. } | Self::ScanFailed { .. } => ExitClass::Policy,
+            Self::TooLarge
+            | Self::Malformed { .. }
+            | Self::PayloadType(_)
+            | Self::Threshold { .. }
+            | Self::PredicateType { .. }
+            | Self::Subject { .. }
+            | Self::Signer { .. } => ExitClass::Signature,
+        }
     }
 
     /// Returns the stable word for ledgers, vectors and `--json`.
     pub const fn code(&self) -> &'static str {
         match self {
             Self::TooLarge | Self::Malformed { .. } | Self::PayloadType(_) => "evidence-malformed",
-            Self::Threshold { .. } => "evidence-signature",
+            Self::Threshold { .. } | Self::Signer { .. } => "evidence-signature",
             Self::PredicateType { .. } | Self::Subject { .. } => "evidence-subject",
+            Self::People { .. } => "people-missing",
+            Self::NotAllowed { .. } => "people-not-allowed",
+            Self::ScanFailed { .. } => "scan-failed",
         }
     }
 }
@@ -84,7 +130,9 @@ impl EvidenceRefusal {
 #[derive(Debug, Clone)]
 pub struct Envelope {
     payload: Vec<u8>,
-    signatures: Vec<Vec<u8>>,
+    // With the key ids as found: hints, kept only to write the envelope again.
+    signatures: Vec<(String, Vec<u8>)>,
+    size: usize,
 }
 
 /// A payload that enough keys signed.
@@ -124,22 +172,64 @@ impl Envelope {
         if wire.payload_type != PAYLOAD_TYPE {
             return Err(EvidenceRefusal::PayloadType(printable(&wire.payload_type)));
         }
+        if wire.signatures.iter().any(|Object(s)| s.keyid.chars().any(char::is_control)) {
+            return Err(malformed("a key id holds a control character".into()));
+        }
         if wire.signatures.len() > MOST_SIGNATURES {
             return Err(malformed(format!("it has more than {MOST_SIGNATURES} signatures")));
         }
         let decode = |text: &str| STANDARD.decode(text).map_err(|e| malformed(format!("base64: {e}")));
         Ok(Self {
+            size: bytes.len(),
             payload: decode(&wire.payload)?,
-            signatures: wire.signatures.iter().map(|s| decode(&s.0.sig)).collect::<Result<_, _>>()?,
+            signatures: wire
+                .signatures
+                .iter()
+                .map(|Object(s)| Ok((s.keyid.clone(), decode(&s.sig)?)))
+                .collect::<Result<_, EvidenceRefusal>>()?,
         })
+    }
+
+    /// Returns the digest of the payload, which names the statement without believing it.
+    pub fn payload_digest(&self) -> Digest {
+        Digest::of(&self.payload)
+    }
+
+    /// Returns the payload that nobody may have signed: to be shown or signed, never to decide by.
+    pub fn unverified_payload(&self) -> &[u8] {
+        &self.payload
+    }
+
+    /// Returns the canonical envelope with one signature more; `None` if it is not a signature of this payload by `key`.
+    ///
+    /// An earlier signature by the key is replaced.
+    pub fn with_signature(&self, key: &PublicKey, signature: &[u8]) -> Option<Vec<u8>> {
+        let covered = pae(&self.payload);
+        if !key.verifies(&covered, signature) {
+            return None;
+        }
+        let others = self.signatures.iter().filter(|(_, s)| !key.verifies(&covered, s)).cloned();
+        Some(encode(&self.payload, others.chain([(key.id().to_hex(), signature.to_vec())]).collect()))
+    }
+
+    /// Returns how large the envelope was in bytes.
+    pub fn size(&self) -> usize {
+        self.size
+    }
+
+    /// Returns the payload and the tags of those keys that signed it; `None` if none did.
+    pub fn signed_by<'k, T>(&self, keys: impl Iterator<Item = (T, &'k PublicKey)>) -> Option<(&[u8], Vec<T>)> {
+        let covered = pae(&self.payload);
+        // Key ids in an envelope are hints outside the signature, so every key is tried.
+        let good =
+            |(tag, key): (T, &PublicKey)| self.signatures.iter().any(|(_, s)| key.verifies(&covered, s)).then_some(tag);
+        let tags: Vec<T> = keys.filter_map(good).collect();
+        if tags.is_empty() { None } else { Some((&self.payload, tags)) }
     }
 
     /// Returns the payload if at least `required` distinct keys of `keys` signed it; 0 is read as 1.
     pub fn verify(&self, keys: &[PublicKey], required: usize) -> Result<VerifiedPayload, EvidenceRefusal> {
-        let covered = pae(&self.payload);
-        // Key ids in an envelope are hints outside the signature, so every key is tried.
-        let good = |key: &&PublicKey| self.signatures.iter().any(|s| key.verifies(&covered, s));
-        let signed: Vec<&PublicKey> = keys.iter().filter(good).collect();
+        let signed = self.signed_by(keys.iter().map(|key| (key, key))).map(|(_, signed)| signed).unwrap_or_default();
         let distinct: BTreeSet<_> = signed.iter().map(|k| k.material()).collect();
         let required = required.max(1);
         if distinct.len() < required {
@@ -158,19 +248,23 @@ pub fn pae(payload: &[u8]) -> Vec<u8> {
     out
 }
 
-/// Returns the canonical envelope around `payload` with signatures made elsewhere over [`pae`].
-pub fn envelope_bytes(payload: &[u8], signatures: &[(Digest, [u8; 64])]) -> Vec<u8> {
-    let mut signatures = signatures.to_vec();
-    signatures.sort_unstable_by_key(|(id, _)| *id);
+/// Returns the canonical envelope around `payload` with signatures made elsewhere over [`pae`]: 64 bytes of Ed25519, or
+/// DER of ECDSA.
+pub fn envelope_bytes<S: AsRef<[u8]>>(payload: &[u8], signatures: &[(Digest, S)]) -> Vec<u8> {
+    encode(payload, signatures.iter().map(|(id, signature)| (id.to_hex(), signature.as_ref().to_vec())).collect())
+}
+
+fn encode(payload: &[u8], mut signatures: Vec<(String, Vec<u8>)>) -> Vec<u8> {
+    signatures.sort_unstable();
     let wire = Wire {
         payload: STANDARD.encode(payload),
         payload_type: PAYLOAD_TYPE.to_owned(),
         signatures: signatures
-            .iter()
-            .map(|(id, sig)| Object(WireSignature { keyid: id.to_hex(), sig: STANDARD.encode(sig) }))
+            .into_iter()
+            .map(|(keyid, sig)| Object(WireSignature { keyid, sig: STANDARD.encode(sig) }))
             .collect(),
     };
-    json::to_canonical(&wire).expect("base64 and hexadecimal text has no control characters")
+    json::to_canonical(&wire).expect("base64 and checked key ids have no control characters")
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! Why trust metadata was refused. Decisions only; an unreadable file is somebody else's error.
 
-use sealift_model::{Digest, Timestamp};
+use sealift_model::{Digest, PersonId, Timestamp};
 
 use crate::key::{KeyError, KeyId, Purpose, Role};
 
@@ -11,6 +11,8 @@ pub enum ExitClass {
     Signature,
     /// Rollback, expiry or something missing before it: exit code 11.
     Order,
+    /// Too few people agree: exit code 12.
+    Policy,
 }
 
 impl ExitClass {
@@ -19,6 +21,7 @@ impl ExitClass {
         match self {
             Self::Signature => 10,
             Self::Order => 11,
+            Self::Policy => 12,
         }
     }
 }
@@ -71,6 +74,16 @@ pub enum Refusal {
         first: Purpose,
         /// Another.
         second: Purpose,
+    },
+    /// Two people share a key.
+    #[error("root metadata gives key {key_id} to both {first} and {second}; a key belongs to one person")]
+    SharedPerson {
+        /// The key.
+        key_id: Digest,
+        /// One person.
+        first: PersonId,
+        /// Another.
+        second: PersonId,
     },
     /// Too few good signatures.
     #[error(
@@ -192,6 +205,7 @@ impl Refusal {
             | Self::Unsupported { .. }
             | Self::Key { .. }
             | Self::SharedKey { .. }
+            | Self::SharedPerson { .. }
             | Self::Threshold { .. }
             | Self::Length { .. }
             | Self::Digest { .. }
@@ -208,7 +222,7 @@ impl Refusal {
             Self::Malformed { .. } => "metadata-malformed",
             Self::Unsupported { .. } => "metadata-unsupported",
             Self::Key { .. } => "key-unusable",
-            Self::SharedKey { .. } => "key-shared",
+            Self::SharedKey { .. } | Self::SharedPerson { .. } => "key-shared",
             Self::Threshold { .. } => "threshold",
             Self::Length { .. } => "metadata-length",
             Self::Digest { .. } => "metadata-digest",
@@ -239,7 +253,7 @@ impl Refusal {
             | Self::Premature { role, .. }
             | Self::PreviousDamaged { role } => *role,
             Self::Dropped { .. } => Role::Snapshot,
-            Self::SharedKey { .. } | Self::RootTooLate => Role::Root,
+            Self::SharedKey { .. } | Self::SharedPerson { .. } | Self::RootTooLate => Role::Root,
         }
     }
 }

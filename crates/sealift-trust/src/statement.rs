@@ -13,6 +13,10 @@ use serde_json::Value;
 use crate::dsse::EvidenceRefusal;
 use crate::strict::{Object, read};
 
+mod kinds;
+
+pub use kinds::{ClockOverride, FreshnessWaiver, PersonStatement, Remark, Said, Scan, ScanResult, StatementKind};
+
 const STATEMENT_TYPE: &str = "https://in-toto.io/Statement/v1";
 
 /// What a statement is about.

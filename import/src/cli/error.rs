@@ -48,6 +48,7 @@ pub(super) fn refusal(refusal: &Refusal) -> CommandError {
     let exit = match refusal.exit_class() {
         ExitClass::Signature => Exit::RefusedSignature,
         ExitClass::Order => Exit::RefusedOrder,
+        ExitClass::Policy => Exit::RefusedPolicy,
     };
     let mut shown = CommandError::from_error(exit, refusal);
     shown.message = format!("refused ({}): {}", refusal.code(), shown.message);

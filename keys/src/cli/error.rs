@@ -17,6 +17,7 @@ pub(super) fn refused(what: &str, refusal: &Refusal) -> CommandError {
     let exit = match refusal.exit_class() {
         ExitClass::Signature => Exit::RefusedSignature,
         ExitClass::Order => Exit::RefusedOrder,
+        ExitClass::Policy => Exit::RefusedPolicy,
     };
     CommandError::with_cause(exit, format!("refused {what}"), refusal)
 }

@@ -15,6 +15,7 @@ const fn exit(class: ExitClass) -> Exit {
     match class {
         ExitClass::Signature => Exit::RefusedSignature,
         ExitClass::Order => Exit::RefusedOrder,
+        ExitClass::Policy => Exit::RefusedPolicy,
     }
 }
 

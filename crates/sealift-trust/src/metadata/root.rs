@@ -8,6 +8,8 @@ use serde_json::Value;
 use super::keys::{KeyTable, RoleField, RoleKeys};
 use super::{Body, Profile, from_value};
 use crate::key::{KeyId, KeyMaterial, PublicKey, Purpose, Role};
+use crate::people::{People, PeopleField};
+use crate::policy::Policy;
 use crate::refusal::Refusal;
 use crate::strict::{Object, present};
 
@@ -19,6 +21,8 @@ pub struct Root {
     snapshot: RoleKeys,
     timestamp: RoleKeys,
     evidence: Vec<PublicKey>,
+    people: People,
+    policy: Policy,
     consistent_snapshot: bool,
 }
 
@@ -55,6 +59,10 @@ struct Custom {
 struct SealiftCustom {
     #[serde(default, deserialize_with = "present")]
     evidence: Option<Object<EvidenceField>>,
+    #[serde(default, deserialize_with = "present")]
+    people: Option<PeopleField>,
+    #[serde(default, deserialize_with = "present")]
+    policy: Option<Object<Policy>>,
 }
 
 #[derive(Deserialize)]
@@ -78,6 +86,16 @@ impl Root {
         &self.evidence
     }
 
+    /// Returns the people who may make statements.
+    pub fn people(&self) -> &People {
+        &self.people
+    }
+
+    /// Returns how many people each kind of statement takes.
+    pub fn policy(&self) -> Policy {
+        self.policy
+    }
+
     /// Tells whether snapshot and targets files carry their version in the file name.
     pub fn consistent_snapshot(&self) -> bool {
         self.consistent_snapshot
@@ -86,7 +104,11 @@ impl Root {
     /// Reads what is ours in a root: the keys that may sign statements.
     fn read_custom(&mut self, signed: &Value) -> Result<(), Refusal> {
         let fields: CustomFields = from_value(Role::Root, signed)?;
-        let evidence = fields.custom.and_then(|c| c.0.sealift).and_then(|s| s.0.evidence).map(|e| e.0.keys);
+        let Some(Object(custom)) = fields.custom.and_then(|c| c.0.sealift) else { return Ok(()) };
+        self.people = People::read(&custom.people.unwrap_or_default())?;
+        self.policy = custom.policy.map(|p| p.0).unwrap_or_default();
+        self.policy.check(&self.people)?;
+        let evidence = custom.evidence.map(|e| e.0.keys);
         let keys = KeyTable::load(Role::Root, &evidence.unwrap_or_default(), Profile::Sealift)?;
         self.evidence = keys.into_keys().collect();
         Ok(())
@@ -97,7 +119,8 @@ impl Root {
         let mut seen: BTreeMap<KeyMaterial, Purpose> = BTreeMap::new();
         let of_roles = Role::ALL.into_iter().flat_map(|r| self.role(r).keys().map(move |k| (Purpose::from(r), k)));
         let of_evidence = self.evidence.iter().map(|k| (Purpose::Evidence, k));
-        for (second, key) in of_roles.chain(of_evidence) {
+        let of_people = self.people.keys().map(|(_, key)| (Purpose::Person, key));
+        for (second, key) in of_roles.chain(of_evidence).chain(of_people) {
             let first = *seen.entry(key.material()).or_insert(second);
             if first != second {
                 return Err(Refusal::SharedKey { key_id: key.id(), first, second });
@@ -121,6 +144,8 @@ impl Body for Root {
             snapshot: keys.role("snapshot", roles.snapshot)?,
             timestamp: keys.role("timestamp", roles.timestamp)?,
             evidence: Vec::new(),
+            people: People::default(),
+            policy: Policy::default(),
             consistent_snapshot: fields.consistent_snapshot.unwrap_or(false),
         };
         // Other producers may mean something else by `custom`, and may sign two roles with one key.
