@@ -1,6 +1,8 @@
 //! Makes a new root of trust: keys for every role, root metadata that names them, signed by all root keys.
 //!
-//! All or nothing: everything is written into a directory beside the target and renamed into place at the end.
+//! All or nothing: everything is written into a directory beside the target and renamed into place at the end. Holders
+//! who made their own keys give the public halves; then nobody has held all keys, and the root begins as a draft that
+//! they sign.
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
@@ -8,11 +10,14 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
-use sealift_fs::{Mode, PathError, create_dir, list_dir, remove_tree, rename, sync_dir, write_new};
+use sealift_fs::{
+    Lock, LockError, Mode, PathError, create_dir, list_dir, remove_file, remove_tree, rename, sync_dir, write_new,
+};
 use sealift_model::Timestamp;
 use sealift_model::digest::hex;
-use sealift_trust::{Purpose, Role, TrustedSet};
+use sealift_trust::{PublicKey, Purpose, Role, Root, Signed, TrustedSet};
 
+use crate::draft::{Draft, DraftError};
 use crate::key_file::{self, KdfParams, KeyFileError};
 use crate::metadata::{self, MetadataError, RoleDraft, RootDraft};
 use crate::passphrase::Passphrase;
@@ -98,6 +103,10 @@ pub struct Created {
     pub root: Vec<u8>,
     /// The key files.
     pub key_files: Vec<PathBuf>,
+    /// The draft that stands in the root's place until holders have signed it; `None` if the root is complete.
+    pub draft: Option<PathBuf>,
+    /// Leftovers of interrupted runs that were removed.
+    pub swept: u64,
 }
 
 /// Why no root of trust was made.
@@ -107,6 +116,22 @@ pub enum CeremonyError {
     /// The directory has something in it.
     #[error("{0} exists and is not empty")]
     NotEmpty(String),
+    /// More public keys were given than the role has.
+    #[error("{given} keys are given for role `{role}`, whose quorum is {quorum}")]
+    TooManyKeys {
+        /// The role.
+        role: Role,
+        /// How many were given.
+        given: usize,
+        /// What the role has.
+        quorum: Quorum,
+    },
+    /// The first root cannot be drafted.
+    #[error(transparent)]
+    Draft(#[from] DraftError),
+    /// The directory in the making is in use.
+    #[error(transparent)]
+    Locked(#[from] LockError),
     /// The path has no name to make a directory of.
     #[error("{0} is no place for a new directory")]
     NoName(String),
@@ -134,21 +159,44 @@ pub fn check_target(dir: &Path) -> Result<(), CeremonyError> {
     }
 }
 
+/// Public keys that holders made themselves, by role.
+pub type Given = BTreeMap<Role, Vec<PublicKey>>;
+
 /// Makes `dir/root.json` and `dir/keys/*.key`.
 pub fn create(dir: &Path, ceremony: &Ceremony, passphrase: &Passphrase) -> Result<Created, CeremonyError> {
+    create_with(dir, ceremony, &Given::new(), passphrase)
+}
+
+/// The same with some public keys given; of those no private half is made. If the root keys made here do not reach the
+/// threshold, `dir/1.root.draft` stands in the place of `root.json`.
+pub fn create_with(
+    dir: &Path,
+    ceremony: &Ceremony,
+    given: &Given,
+    passphrase: &Passphrase,
+) -> Result<Created, CeremonyError> {
     check_target(dir)?;
+    check_given(ceremony, given)?;
+    let swept = sweep(dir)?;
     let building = sibling(dir)?;
     create_dir(&building, Mode::Private)?;
-    let made = build(&building, ceremony, passphrase).and_then(|made| {
+    let lock = Lock::take(&building)?;
+    let made = build(&building, ceremony, given, passphrase).and_then(|made| {
         rename(&building, dir)?;
         Ok(made)
     });
     match made {
-        Ok((root, names)) => Ok(Created {
-            root_file: dir.join("root.json"),
-            root,
-            key_files: names.iter().map(|name| dir.join("keys").join(name)).collect(),
-        }),
+        Ok(made) => {
+            drop(lock);
+            remove_file(&dir.join("lock"))?;
+            Ok(Created {
+                root_file: dir.join("root.json"),
+                root: made.root,
+                key_files: made.names.iter().map(|name| dir.join("keys").join(name)).collect(),
+                draft: made.draft.map(|name| dir.join(name)),
+                swept,
+            })
+        }
         Err(error) => {
             // The reason it failed matters more than a leftover.
             let _ = remove_tree(&building);
@@ -157,7 +205,47 @@ pub fn create(dir: &Path, ceremony: &Ceremony, passphrase: &Passphrase) -> Resul
     }
 }
 
-fn build(dir: &Path, ceremony: &Ceremony, passphrase: &Passphrase) -> Result<(Vec<u8>, Vec<String>), CeremonyError> {
+fn check_given(ceremony: &Ceremony, given: &Given) -> Result<(), CeremonyError> {
+    for (role, keys) in given {
+        let quorum = ceremony.quorum(*role);
+        if keys.len() > quorum.of() {
+            return Err(CeremonyError::TooManyKeys { role: *role, given: keys.len(), quorum });
+        }
+    }
+    Ok(())
+}
+
+/// Removes what killed runs for the same directory left; one that is still at work holds its lock.
+fn sweep(dir: &Path) -> Result<u64, CeremonyError> {
+    let name = dir.file_name().ok_or_else(|| CeremonyError::NoName(shown(dir)))?;
+    let prefix = format!(".{}.new-", name.to_string_lossy());
+    let parent = dir.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let mut swept = 0;
+    // A parent that cannot be listed says so when the directory is made in it.
+    for entry in list_dir(parent).unwrap_or_default() {
+        let random = entry.strip_prefix(&prefix).unwrap_or_default();
+        if random.len() != 12 || !random.bytes().all(|b| b.is_ascii_hexdigit()) {
+            continue;
+        }
+        let leftover = parent.join(&entry);
+        match Lock::take(&leftover) {
+            Ok(_lock) => remove_tree(&leftover)?,
+            Err(LockError::Held(_)) => continue,
+            Err(error) => return Err(error.into()),
+        }
+        swept += 1;
+    }
+    Ok(swept)
+}
+
+/// What lies in the directory in the making.
+struct Made {
+    root: Vec<u8>,
+    names: Vec<String>,
+    draft: Option<String>,
+}
+
+fn build(dir: &Path, ceremony: &Ceremony, given: &Given, passphrase: &Passphrase) -> Result<Made, CeremonyError> {
     let keys_dir = dir.join("keys");
     create_dir(&keys_dir, Mode::Private)?;
     let mut names = Vec::new();
@@ -165,9 +253,10 @@ fn build(dir: &Path, ceremony: &Ceremony, passphrase: &Passphrase) -> Result<(Ve
     let mut root_keys = Vec::new();
     for role in Role::ALL {
         let quorum = ceremony.quorum(role);
-        let secrets = generate(role.into(), quorum.of())?;
+        let mut keys = given.get(&role).cloned().unwrap_or_default();
+        let secrets = generate(role.into(), quorum.of().saturating_sub(keys.len()))?;
         names.extend(write_keys(&keys_dir, &secrets, passphrase, ceremony.cost)?);
-        let keys = secrets.iter().map(|s| s.public().clone()).collect();
+        keys.extend(secrets.iter().map(|s| s.public().clone()));
         roles.insert(role, RoleDraft { keys, threshold: quorum.required() });
         if role == Role::Root {
             root_keys = secrets;
@@ -175,19 +264,32 @@ fn build(dir: &Path, ceremony: &Ceremony, passphrase: &Passphrase) -> Result<(Ve
     }
     let evidence = generate(Purpose::Evidence, 1)?;
     names.extend(write_keys(&keys_dir, &evidence, passphrase, ceremony.cost)?);
-    let draft = RootDraft {
-        version: 1,
-        expires: ceremony.expires,
-        roles,
-        evidence: evidence.iter().map(|s| s.public().clone()).collect(),
-    };
-    let unsigned = metadata::root(&draft)?;
-    let root = root_keys.iter().try_fold(unsigned, |bytes, key| metadata::sign_metadata(&bytes, key))?;
+    let evidence = evidence.iter().map(|s| s.public().clone()).collect();
+    let unsigned = metadata::root(&RootDraft::new(1, ceremony.expires, roles, evidence))?;
+    let (root, draft) = write_root(dir, ceremony, &unsigned, &root_keys)?;
+    sync_dir(dir)?;
+    Ok(Made { root, names, draft })
+}
+
+/// Writes the root if the keys made here suffice, else the draft that others sign.
+fn write_root(
+    dir: &Path,
+    ceremony: &Ceremony,
+    unsigned: &[u8],
+    keys: &[SecretKey],
+) -> Result<(Vec<u8>, Option<String>), CeremonyError> {
+    let root = keys.iter().try_fold(unsigned.to_vec(), |bytes, key| metadata::sign_metadata(&bytes, key))?;
+    let parsed = Signed::<Root>::parse(&root).map_err(MetadataError::from)?;
+    crate::lint::check(&parsed).map_err(DraftError::Lint)?;
+    if parsed.check_threshold(&parsed).is_err() {
+        let name = "1.root.draft".to_owned();
+        Draft::first(&root, ceremony.now)?.write_new(&dir.join(&name))?;
+        return Ok((root, Some(name)));
+    }
     // What the import will do first with it.
     TrustedSet::new(&root, ceremony.now).map_err(MetadataError::from)?;
     write_new(&dir.join("root.json"), &root, Mode::Private)?;
-    sync_dir(dir)?;
-    Ok((root, names))
+    Ok((root, None))
 }
 
 fn generate(purpose: Purpose, count: usize) -> Result<Vec<SecretKey>, CeremonyError> {
@@ -227,7 +329,6 @@ fn shown(path: &Path) -> String {
 mod tests {
     use super::*;
     use crate::key_dir::KeyDir;
-    use sealift_trust::{Root, Signed};
     use std::os::unix::fs::PermissionsExt;
     use zeroize::Zeroizing;
 
@@ -276,6 +377,44 @@ mod tests {
         let impossible = Ceremony { cost: KdfParams { m_kib: 0, t: 0, p: 0 }, ..ceremony() };
         assert!(create(&temp.path().join("trust"), &impossible, &passphrase("insecure-test")).is_err());
         assert!(list_dir(temp.path()).unwrap().is_empty());
+    }
+
+    #[test]
+    fn what_a_killed_run_left_is_removed_and_counted_and_a_run_at_work_is_left_alone() {
+        let temp = tempfile::tempdir().unwrap();
+        let dead = temp.path().join(".trust.new-0123456789ab");
+        let alive = temp.path().join(".trust.new-ba9876543210");
+        let other = temp.path().join(".trust.new-notes");
+        for dir in [&dead, &alive, &other] {
+            sealift_fs::create_dir(dir, Mode::Private).unwrap();
+        }
+        let _at_work = Lock::take(&alive).unwrap();
+        let made = create(&temp.path().join("trust"), &ceremony(), &passphrase("insecure-test")).unwrap();
+        assert_eq!(made.swept, 1);
+        assert_eq!(list_dir(temp.path()).unwrap(), [".trust.new-ba9876543210", ".trust.new-notes", "trust"]);
+        assert_eq!(list_dir(&temp.path().join("trust")).unwrap(), ["keys", "root.json"]);
+    }
+
+    #[test]
+    fn holders_who_made_their_own_keys_sign_the_first_root_as_a_draft() {
+        let temp = tempfile::tempdir().unwrap();
+        let dir = temp.path().join("trust");
+        let holders = [1, 2].map(|n| SecretKey::from_seed(Purpose::Root, &[n; 32]));
+        let given: Given = [(Role::Root, holders.iter().map(|key| key.public().clone()).collect())].into();
+        let ceremony = Ceremony { quorums: [(Role::Root, Quorum::new(2, 2).unwrap())].into(), ..ceremony() };
+        let made = create_with(&dir, &ceremony, &given, &passphrase("insecure-test")).unwrap();
+        assert!(!made.root_file.exists());
+        assert!(made.key_files.iter().all(|file| !file.ends_with("root-1.key")), "{:?}", made.key_files);
+        let draft = Draft::read(&made.draft.unwrap()).unwrap();
+        assert!(crate::draft::publish(&draft, &dir, ceremony.now).is_err());
+        let signed = holders
+            .iter()
+            .fold(draft, |draft, key| draft.attach(key.public(), &key.sign(draft.to_sign()), ceremony.now).unwrap());
+        crate::draft::publish(&signed, &dir, ceremony.now).unwrap();
+        assert!(TrustedSet::new(&std::fs::read(made.root_file).unwrap(), ceremony.now).is_ok());
+        let quorums = [(Role::Root, Quorum::new(1, 1).unwrap())].into();
+        let error = create_with(&temp.path().join("b"), &Ceremony { quorums, ..ceremony }, &given, &passphrase("x"));
+        assert!(matches!(error, Err(CeremonyError::TooManyKeys { .. })));
     }
 
     #[test]

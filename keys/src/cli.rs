@@ -1,9 +1,14 @@
 //! The command line of `sealift-keys`: one file a verb, each parses, calls the library and renders.
 
+mod attach;
 mod error;
+mod export;
 mod fingerprint;
+mod generate;
 mod init;
+mod key_arg;
 mod passphrase;
+mod root;
 mod show;
 mod sign;
 
@@ -28,9 +33,15 @@ struct Cli {
 #[derive(Debug, Subcommand)]
 enum Verb {
     Init(init::InitArgs),
+    Generate(generate::GenerateArgs),
     Show(show::ShowArgs),
     Fingerprint(fingerprint::FingerprintArgs),
+    /// Change the root of trust: draft, edit, publish
+    #[command(subcommand)]
+    Root(root::RootVerb),
+    Export(export::ExportArgs),
     Sign(sign::SignArgs),
+    Attach(attach::AttachArgs),
 }
 
 /// Runs the tool.
@@ -39,9 +50,13 @@ pub fn main() -> ExitCode {
         |cli: &Cli| cli.globals.clone(),
         |cli, term| match cli.verb {
             Verb::Init(args) => init::run(&args, term),
+            Verb::Generate(args) => generate::run(&args, term),
             Verb::Show(args) => show::run(&args, term),
             Verb::Fingerprint(args) => fingerprint::run(&args, term),
+            Verb::Root(verb) => root::run(&verb, term),
+            Verb::Export(args) => export::run(&args, term),
             Verb::Sign(args) => sign::run(&args, term),
+            Verb::Attach(args) => attach::run(&args, term),
         },
     )
 }

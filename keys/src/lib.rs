@@ -4,10 +4,13 @@
 //! crate. Private keys exist in memory only as [`SecretKey`], which is wiped when dropped, and on disk only sealed
 //! under a passphrase (format/key-file).
 
+pub mod attach;
 pub mod ceremony;
 mod cli;
+pub mod draft;
 pub mod key_dir;
 pub mod key_file;
+pub mod lint;
 pub mod metadata;
 pub mod passphrase;
 pub mod secret;
@@ -16,6 +19,7 @@ pub mod tally;
 
 pub use ceremony::{Ceremony, CeremonyError, Created, Quorum};
 pub use cli::main;
+pub use draft::Draft;
 pub use key_dir::KeyDir;
 pub use key_file::{KdfParams, KeyFile, KeyFileError};
 pub use metadata::{MetadataError, RootDraft, sign_metadata};

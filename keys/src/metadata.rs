@@ -61,6 +61,13 @@ pub struct RootDraft {
     pub evidence: Vec<PublicKey>,
 }
 
+impl RootDraft {
+    /// Returns a root that names roles and evidence keys, and nothing else.
+    pub fn new(version: u64, expires: Timestamp, roles: BTreeMap<Role, RoleDraft>, evidence: Vec<PublicKey>) -> Self {
+        Self { version, expires, roles, evidence }
+    }
+}
+
 /// Returns unsigned root metadata.
 pub fn root(draft: &RootDraft) -> Result<Vec<u8>, MetadataError> {
     let keys = key_table(draft.roles.values().flat_map(|role| &role.keys));
@@ -157,16 +164,42 @@ pub fn sign_statement<'a>(
 fn add_signature<T: Body>(document: &[u8], key: &SecretKey) -> Result<Vec<u8>, MetadataError> {
     // Signed over what the verifier will see, not over what we think we wrote.
     let covered = Signed::<T>::parse(document)?.covered().to_vec();
+    put_signature::<T>(document, key.id(), &key.sign(&covered))
+}
+
+/// Puts a signature into a document, in place of an earlier one by the same key. Whether it is good is not asked.
+pub(crate) fn put_signature<T: Body>(document: &[u8], key: Digest, signature: &[u8]) -> Result<Vec<u8>, MetadataError> {
     let mut value = parse(document)?;
-    let id = key.id().to_hex();
+    let id = key.to_hex();
     let Some(signatures) = value.get_mut("signatures").and_then(Value::as_array_mut) else {
         return Err(MetadataError::Malformed("it has no list of signatures".into()));
     };
     signatures.retain(|entry| entry.get("keyid").and_then(Value::as_str) != Some(&id));
-    let signature = sealift_model::digest::hex(&key.sign(&covered));
-    signatures.push(json!({ "keyid": id, "sig": signature }));
+    signatures.push(json!({ "keyid": id, "sig": sealift_model::digest::hex(signature) }));
     signatures.sort_by(|a, b| key_id(a).cmp(key_id(b)));
     encode::<T>(&value)
+}
+
+/// Returns exactly the bytes that signatures of a document cover.
+pub fn bytes_to_sign(document: &[u8]) -> Result<Vec<u8>, MetadataError> {
+    Ok(match role_of(document)? {
+        Role::Root => Signed::<Root>::parse(document)?.covered().to_vec(),
+        Role::Targets => Signed::<Targets>::parse(document)?.covered().to_vec(),
+        Role::Snapshot => Signed::<Snapshot>::parse(document)?.covered().to_vec(),
+        Role::Timestamp => Signed::<TimestampMeta>::parse(document)?.covered().to_vec(),
+    })
+}
+
+/// Returns the document without signatures that bytes to sign belong to, and its role. Refuses bytes that are anything
+/// but the canonical `signed` part of metadata: what a holder is given to sign may be anything.
+pub fn document_of(to_sign: &[u8]) -> Result<(Role, Vec<u8>), MetadataError> {
+    let signed = parse(to_sign)?;
+    let document = json!({ "signatures": [], "signed": signed });
+    let bytes = json::canonical(&document).map_err(|e| MetadataError::Malformed(e.to_string()))?;
+    if bytes_to_sign(&bytes)? != to_sign {
+        return Err(MetadataError::Malformed("it is not in the canonical form that signatures cover".into()));
+    }
+    Ok((role_of(&bytes)?, bytes))
 }
 
 fn key_id(entry: &Value) -> &str {

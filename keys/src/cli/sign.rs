@@ -1,4 +1,4 @@
-//! `sealift-keys sign`: adds signatures to a metadata document.
+//! `sealift-keys sign`: signs a metadata document, a draft, or the bytes that were exported of one.
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -14,22 +14,30 @@ use serde::Serialize;
 use super::error;
 use super::passphrase::PassphraseArgs;
 use super::show::read_root;
+use crate::draft::Draft;
 use crate::key_file::KeyFile;
-use crate::metadata::sign_metadata;
+use crate::metadata::{document_of, sign_metadata};
 use crate::secret::SecretKey;
 use crate::tally::{Tally, tallies};
 
-/// Add signatures to a metadata document, and say how many are still missing
+mod draft;
+mod exported;
+
+/// Sign a metadata document, a draft of a root, or exported bytes, and say what is signed
 ///
-/// FILE is replaced by the document with the added signatures; the order of signing does not matter. A key that the
-/// document's role does not name is refused.
+/// A document or draft is replaced by itself with the added signatures, and how many are missing is said. Of exported
+/// bytes the signature alone is written, to be carried back and attached. The order of signing does not matter. A key
+/// that the role does not name is refused, and so are bytes that are not metadata of the key's role.
 #[derive(Debug, Args)]
 pub(super) struct SignArgs {
-    /// The metadata document
+    /// The metadata document, the draft, or what `export` wrote
     file: PathBuf,
-    /// The root of trust that says whose signatures count
+    /// The root of trust that says whose signatures count; needed for a metadata document
     #[arg(long, value_name = "ROOT.json")]
-    root: PathBuf,
+    root: Option<PathBuf>,
+    /// Where to write the signature of exported bytes; must not exist
+    #[arg(short, long, value_name = "NAME.sig")]
+    out: Option<PathBuf>,
     /// A key file to sign with; may be given several times
     #[arg(long, value_name = "KEY", required = true)]
     key: Vec<PathBuf>,
@@ -47,11 +55,29 @@ struct Answer<'a> {
 }
 
 pub(super) fn run(args: &SignArgs, term: Term) -> Result<ExitCode, CommandError> {
+    let bytes = read_capped(&args.file, Targets::LIMIT as u64).map_err(|e| error::fs(&e))?;
+    if let Ok((role, document)) = document_of(&bytes) {
+        return exported::run(args, (role, &bytes, &document), term);
+    }
+    if Draft::has_schema(&bytes) {
+        return draft::run(args, &bytes, term);
+    }
+    sign_document(args, bytes, term)
+}
+
+fn sign_document(args: &SignArgs, document: Vec<u8>, term: Term) -> Result<ExitCode, CommandError> {
     let what = args.file.display().to_string();
-    let root = read_root(&args.root)?;
-    let document = read_capped(&args.file, Targets::LIMIT as u64).map_err(|e| error::fs(&e))?;
+    if args.out.is_some() {
+        return Err(CommandError::new(Exit::Usage, format!("{what} is no exported file: it is signed in place"))
+            .hint("leave --out away, or export the bytes to sign first: sealift-keys export"));
+    }
+    let Some(path) = &args.root else {
+        return Err(CommandError::new(Exit::Usage, format!("{what} is signed under a root of trust: name it"))
+            .hint("add --root ROOT.json, which says whose signatures count"));
+    };
+    let root = read_root(path)?;
     let before = tallies(&document, &root).map_err(|e| error::metadata(&what, &e))?;
-    let files = named_keys(args, &before)?;
+    let files = named_keys(&args.key, &before, path)?;
     let mut signed = document;
     let (mut added, mut already) = (Vec::new(), Vec::new());
     for secret in open_keys(args, &files)? {
@@ -67,16 +93,16 @@ pub(super) fn run(args: &SignArgs, term: Term) -> Result<ExitCode, CommandError>
 }
 
 /// Reads the key files and refuses those the role does not name, before any passphrase is asked for.
-fn named_keys(args: &SignArgs, before: &[Tally]) -> Result<Vec<KeyFile>, CommandError> {
+fn named_keys(keys: &[PathBuf], before: &[Tally], root: &Path) -> Result<Vec<KeyFile>, CommandError> {
     let mut files = Vec::new();
-    for path in &args.key {
+    for path in keys {
         let file = KeyFile::read(path).map_err(|e| error::key_file(&e))?;
         let id = file.public().id();
         if !before.iter().any(|tally| tally.names(id)) {
             let role = before.first().map(|tally| tally.role.to_string()).unwrap_or_default();
             let message = format!("refused {}: role `{role}` does not name key {id}", path.display());
             return Err(CommandError::new(Exit::RefusedSignature, message)
-                .hint(format!("see who may sign: sealift-keys show {}", args.root.display())));
+                .hint(format!("see who may sign: sealift-keys show {}", root.display())));
         }
         files.push(file);
     }

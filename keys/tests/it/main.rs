@@ -3,6 +3,8 @@
 
 mod desk;
 mod init;
+mod root;
+mod secrets;
 mod sign;
 
 /// A test file that nobody includes would pass for ever.
