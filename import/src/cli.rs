@@ -11,13 +11,15 @@ mod publish;
 mod receipt;
 mod receive;
 mod revert;
+mod scrub;
 mod status;
+mod trust;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
-use sealift_term::{CommandError, GlobalArgs};
+use sealift_term::{CommandError, GlobalArgs, Term};
 
 use crate::repository::{Caller, Repository, Writer};
 
@@ -38,11 +40,13 @@ enum Verb {
     Init(init::InitArgs),
     Receive(receive::ReceiveArgs),
     Status(status::StatusArgs),
+    Trust(trust::TrustArgs),
     Bundles(bundles::BundlesArgs),
     Promote(promote::PromoteArgs),
     Revert(revert::RevertArgs),
     Publish(publish::PublishArgs),
     Receipt(receipt::ReceiptArgs),
+    Scrub(scrub::ScrubArgs),
     Ledger(ledger::LedgerArgs),
     Key(key::KeyArgs),
 }
@@ -61,13 +65,34 @@ impl DirArgs {
         if self.dir.as_os_str() == "." { String::new() } else { format!(" --dir {}", self.dir.display()) }
     }
 
-    fn open(&self) -> Result<Repository, CommandError> {
-        Repository::open(&self.dir).map_err(|e| error::state(&e))
+    /// Opens the repository for reading and says how old its trust is.
+    fn open(&self, term: Term) -> Result<Repository, CommandError> {
+        let repository = Repository::open(&self.dir).map_err(|e| error::state(&e))?;
+        tell(&repository, term)?;
+        Ok(repository)
     }
 
-    fn write(&self) -> Result<Writer, CommandError> {
-        Writer::open(&self.dir, caller()).map_err(|e| error::state(&e))
+    /// Opens the repository for a change and says how old its trust is.
+    fn write(&self, term: Term) -> Result<Writer, CommandError> {
+        let writer = Writer::open(&self.dir, caller()).map_err(|e| error::state(&e))?;
+        tell(&writer, term)?;
+        Ok(writer)
     }
+}
+
+/// Says how old the trust is, and what hosts see that the ledger does not name.
+fn tell(repository: &Repository, term: Term) -> Result<(), CommandError> {
+    let freshness = crate::trust::freshness(repository, sealift_term::now()).map_err(|e| error::state(&e))?;
+    if freshness.expired {
+        term.warn(&freshness.describe());
+    } else if !term.is_json() {
+        // Programs that ask for JSON find it in `status`.
+        term.say(&freshness.describe());
+    }
+    for stray in crate::publish::strays(repository).map_err(|e| error::state(&e))? {
+        term.warn(&stray.describe());
+    }
+    Ok(())
 }
 
 fn caller() -> Caller {
@@ -84,11 +109,13 @@ pub fn main() -> ExitCode {
             Verb::Init(args) => init::run(args, term),
             Verb::Receive(args) => receive::run(&args, term),
             Verb::Status(args) => status::run(&args, term),
+            Verb::Trust(args) => trust::run(&args, term),
             Verb::Bundles(args) => bundles::run(&args, term),
             Verb::Promote(args) => promote::run(&args, term),
             Verb::Revert(args) => revert::run(&args, term),
             Verb::Publish(args) => publish::run(&args, term),
             Verb::Receipt(args) => receipt::run(&args, term),
+            Verb::Scrub(args) => scrub::run(&args, term),
             Verb::Ledger(args) => ledger::run(&args, term),
             Verb::Key(args) => key::run(&args, term),
         },

@@ -6,6 +6,8 @@ use sealift_fs::PathError;
 use sealift_model::{ChannelId, SiteId};
 use serde::Deserialize;
 
+use crate::mount::MountPolicy;
+
 const LIMIT: u64 = 1 << 20;
 
 /// The configuration.
@@ -20,6 +22,40 @@ pub struct Config {
     /// How repositories are published.
     #[serde(default)]
     pub publish: PublishConfig,
+    /// What is asked of media.
+    #[serde(default)]
+    pub medium: MediumConfig,
+}
+
+/// Options of a mount that `medium.require` may name.
+const MOUNT_OPTIONS: [&str; 5] = ["nosuid", "nodev", "noexec", "ro", "nosymfollow"];
+
+/// What is asked of media.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct MediumConfig {
+    /// Options a medium's mount must have besides `nosuid` and `nodev`.
+    pub require: Vec<String>,
+    /// Mount points of this machine's own disks, of which nothing is asked.
+    pub own: Vec<PathBuf>,
+}
+
+impl MediumConfig {
+    /// Returns the same as the rule that `receive` judges by.
+    pub fn policy(&self) -> MountPolicy {
+        MountPolicy { require: self.require.clone(), own: self.own.clone() }
+    }
+
+    fn check(&self) -> Result<(), String> {
+        if let Some(unknown) = self.require.iter().find(|o| !MOUNT_OPTIONS.contains(&o.as_str())) {
+            let unknown = sealift_model::escape::printable(unknown);
+            return Err(format!("medium.require: `{unknown}` is none of {}", MOUNT_OPTIONS.join(", ")));
+        }
+        match self.own.iter().find(|point| !point.is_absolute()) {
+            None => Ok(()),
+            Some(point) => Err(format!("medium.own: {} is not an absolute path", point.display())),
+        }
+    }
 }
 
 /// How repositories are published.
@@ -80,6 +116,7 @@ impl Config {
         if !(1..=3650).contains(&config.publish.valid_days) {
             return Err(form("publish.valid_days must be 1 to 3650".into()));
         }
+        config.medium.check().map_err(form)?;
         Ok(config)
     }
 
@@ -93,7 +130,10 @@ impl Config {
              # Hosts refuse a published repository that is older; publish again before that.\n\
              valid_days = 30\n\
              origin = \"sealift\"\n\
-             # label = \"{site}\"\n"
+             # label = \"{site}\"\n\n\
+             # [medium]\n\
+             # Besides nosuid and nodev, which every medium must be mounted with.\n\
+             # require = [\"noexec\", \"ro\"]\n"
         )
     }
 
@@ -128,6 +168,7 @@ mod tests {
         let site: SiteId = "plant-a".parse().unwrap();
         let config = parse(&Config::template(&site)).unwrap();
         assert_eq!(config.publish, PublishConfig::default());
+        assert_eq!(config.medium, MediumConfig::default());
         assert_eq!((config.label(), config.channels.len()), ("plant-a", 2));
     }
 
@@ -138,6 +179,8 @@ mod tests {
             ("site = \"Plant A\"\n", "line 1, column 8"),
             ("site = \"a\"\nchannels = [\"x\", 3]\n", "line 2, column 18"),
             ("site = \"a\"\n[publish]\nvalid_days = 0\n", "valid_days"),
+            ("site = \"a\"\n[medium]\nrequire = [\"suid\"]\n", "medium.require: `suid`"),
+            ("site = \"a\"\n[medium]\nown = [\"data\"]\n", "medium.own: data"),
         ] {
             let error = parse(text).unwrap_err().to_string();
             assert!(error.contains(place), "{error}");

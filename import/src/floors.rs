@@ -47,12 +47,68 @@ pub struct Floors {
     pub signed_time: Timestamp,
     /// The highest bundle accepted of each stream.
     pub streams: BTreeMap<StreamId, BundleRef>,
+    /// The latest `Date` of a Release file accepted of each stream's upstreams, by `stream/upstream suite`.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub upstreams: BTreeMap<String, Timestamp>,
+    /// Statements by people that were used up, by the digest of their payload.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub used: BTreeMap<Digest, Used>,
+}
+
+/// A statement by people that counted once and never counts again. Field order is the encoding's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Used {
+    /// What it was about: a manifest, or a state of this repository.
+    pub subject: Digest,
+    /// Freshness waiver: until when it holds for that manifest. Clock override: absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub until: Option<Timestamp>,
 }
 
 impl Floors {
     /// Returns the floors of a repository that has accepted nothing.
     pub fn new(root: DocumentRef) -> Self {
-        Self { documents: None, root, signed_time: Timestamp::from_unix(0), streams: BTreeMap::new() }
+        Self {
+            documents: None,
+            root,
+            signed_time: Timestamp::from_unix(0),
+            streams: BTreeMap::new(),
+            upstreams: BTreeMap::new(),
+            used: BTreeMap::new(),
+        }
+    }
+
+    /// Returns until when the expiry of a bundle is waived; `None` if it never was.
+    pub fn waived_until(&self, manifest: Digest) -> Option<Timestamp> {
+        self.used.values().filter(|used| used.subject == manifest).filter_map(|used| used.until).max()
+    }
+
+    /// Returns the higher of each floor. Both must be of one root of trust.
+    ///
+    /// The lower documents belong together, so the set with the higher timestamp version is taken whole.
+    #[must_use]
+    pub fn highest(&self, other: &Self) -> Self {
+        let stamp = |floors: &Self| floors.documents.map(|documents| documents.timestamp.version);
+        let (mut high, low) = if (self.root.version, stamp(self)) >= (other.root.version, stamp(other)) {
+            (self.clone(), other)
+        } else {
+            (other.clone(), self)
+        };
+        high.documents = high.documents.or(low.documents);
+        high.signed_time = high.signed_time.max(low.signed_time);
+        for (upstream, date) in &low.upstreams {
+            let entry = high.upstreams.entry(upstream.clone()).or_insert(*date);
+            *entry = (*entry).max(*date);
+        }
+        // Under a newer root a lower sequence was allowed by that root, and only by it.
+        for (stream, held) in low.streams.iter().filter(|_| low.root.version == high.root.version) {
+            let entry = high.streams.entry(stream.clone()).or_insert(*held);
+            if held.sequence > entry.sequence {
+                *entry = *held;
+            }
+        }
+        high.used.extend(low.used.iter().map(|(payload, used)| (*payload, *used)));
+        high
     }
 
     /// Encodes the floors as the index keeps them.
@@ -85,7 +141,11 @@ impl Floors {
             },
         );
         let held = if streams.is_empty() { "no bundles".to_owned() } else { streams.join(" ") };
-        format!("root {}, {documents}, {held}, signed time {}", self.root.version, self.signed_time)
+        let used = match self.used.len() {
+            0 => String::new(),
+            count => format!(", {count} used statements"),
+        };
+        format!("root {}, {documents}, {held}, signed time {}{used}", self.root.version, self.signed_time)
     }
 }
 

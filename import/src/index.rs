@@ -6,11 +6,14 @@
 
 mod bundles;
 mod channels;
+mod publications;
+mod rows;
 mod schema;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use rusqlite::types::ValueRef;
 use rusqlite::{Connection, OpenFlags, OptionalExtension, Transaction, TransactionBehavior, params};
 use sealift_model::json::{self, JsonError};
 
@@ -19,6 +22,10 @@ use crate::ledger::{Event, Head};
 
 pub use bundles::BundleRow;
 pub use channels::{PublishedState, Revision};
+pub use publications::Publication;
+
+/// The oldest SQLite that is trusted with the state (3.51.3: older ones can lose what was committed).
+const OLDEST_SQLITE: i32 = 3_051_003;
 
 /// Why the index cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -35,7 +42,21 @@ pub enum IndexError {
         /// The newest version known.
         known: i64,
     },
-    /// Damaged, as SQLite sees it.
+    /// Not there.
+    #[error("{} is not there", .0.display())]
+    Missing(PathBuf),
+    /// The library itself is too old.
+    #[error("this tool was built with SQLite {0}, which is too old to be trusted with the index")]
+    Library(&'static str),
+    /// A setting that did not take.
+    #[error("SQLite has `{name}` at {found} and does not let it be changed")]
+    Setting {
+        /// Its name.
+        name: &'static str,
+        /// What it is.
+        found: String,
+    },
+    /// Damaged, as SQLite or the digest over all rows shows.
     #[error("the index is damaged: {0}")]
     Damaged(String),
     /// A value that cannot stand there.
@@ -59,6 +80,20 @@ impl IndexError {
         self.is(rusqlite::ErrorCode::ReadOnly) || self.is(rusqlite::ErrorCode::CannotOpen)
     }
 
+    /// Tells whether the index was lost or changed, as against a fault of the disk or of this tool.
+    pub fn is_damage(&self) -> bool {
+        match self {
+            Self::Missing(_) | Self::Damaged(_) | Self::Value { .. } => true,
+            Self::Newer { .. } | Self::Library(_) | Self::Setting { .. } => false,
+            // A table or row that has to be there is not.
+            Self::Sqlite(rusqlite::Error::QueryReturnedNoRows | rusqlite::Error::InvalidColumnType(..)) => true,
+            Self::Sqlite(_) => {
+                use rusqlite::ErrorCode::{DatabaseCorrupt, NotADatabase, Unknown};
+                [DatabaseCorrupt, NotADatabase, Unknown].into_iter().any(|code| self.is(code))
+            }
+        }
+    }
+
     fn is(&self, code: rusqlite::ErrorCode) -> bool {
         matches!(self, Self::Sqlite(error) if error.sqlite_error_code() == Some(code))
     }
@@ -80,7 +115,7 @@ impl Index {
     /// Makes a new index at `path` with the floors of a new repository.
     pub fn create(path: &Path, floors: &Floors) -> Result<Self, IndexError> {
         let mut connection = connect(path, OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE)?;
-        schema::migrate(&mut connection)?;
+        schema::migrate(&mut connection, true)?;
         let mut index = Self { connection };
         let change = index.change()?;
         change.set_floors(floors)?;
@@ -91,8 +126,15 @@ impl Index {
 
     /// Opens the index at `path`, bringing an older one to the present form.
     pub fn open(path: &Path) -> Result<Self, IndexError> {
+        if !path.exists() {
+            return Err(IndexError::Missing(path.to_owned()));
+        }
         let mut connection = connect(path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
-        schema::migrate(&mut connection)?;
+        schema::migrate(&mut connection, false)?;
+        // In one transaction: a writer may commit between two statements.
+        let snapshot = connection.unchecked_transaction()?;
+        rows::check(&snapshot)?;
+        drop(snapshot);
         Ok(Self { connection })
     }
 
@@ -182,18 +224,42 @@ impl Change<'_> {
 
     /// Makes the change durable and visible.
     pub fn commit(self) -> Result<(), IndexError> {
+        rows::seal(&self.tx)?;
         Ok(self.tx.commit()?)
     }
 }
 
+/// How SQLite has to treat the index: name, what it is set to, and how SQLite shows that.
+///
+/// A rollback journal that is deleted, every commit synced with its directory, no trust in what the file itself says.
+const SETTINGS: [(&str, &str, &str); 5] = [
+    ("journal_mode", "DELETE", "delete"),
+    ("synchronous", "EXTRA", "3"),
+    ("foreign_keys", "ON", "1"),
+    ("trusted_schema", "OFF", "0"),
+    ("cell_size_check", "ON", "1"),
+];
+
+fn check_setting(connection: &Connection, name: &'static str, expected: &str) -> Result<(), IndexError> {
+    let found = connection.pragma_query_value(None, name, |row| {
+        Ok(match row.get_ref(0)? {
+            ValueRef::Integer(number) => number.to_string(),
+            other => String::from_utf8_lossy(other.as_bytes().unwrap_or_default()).into_owned(),
+        })
+    })?;
+    if found == expected { Ok(()) } else { Err(IndexError::Setting { name, found }) }
+}
+
 fn connect(path: &Path, flags: OpenFlags) -> Result<Connection, IndexError> {
+    if rusqlite::version_number() < OLDEST_SQLITE {
+        return Err(IndexError::Library(rusqlite::version()));
+    }
     let connection = Connection::open_with_flags(path, flags | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
     connection.busy_timeout(Duration::from_secs(10))?;
-    connection.pragma_update(None, "journal_mode", "DELETE")?;
-    connection.pragma_update(None, "synchronous", "EXTRA")?;
-    connection.pragma_update(None, "foreign_keys", true)?;
-    connection.pragma_update(None, "trusted_schema", false)?;
-    connection.pragma_update(None, "cell_size_check", true)?;
+    for (name, value, shown) in SETTINGS {
+        connection.pragma_update(None, name, value)?;
+        check_setting(&connection, name, shown)?;
+    }
     let verdict: String = connection.query_row("PRAGMA quick_check(1)", [], |row| row.get(0))?;
     if verdict == "ok" { Ok(connection) } else { Err(IndexError::Damaged(verdict)) }
 }

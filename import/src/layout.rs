@@ -1,9 +1,11 @@
 //! Where things lie in the state directory of an isolated repository.
 //!
-//! Names only; nothing here touches the disk. The tree below `published/` is the one part that other programs read.
+//! Names, and whose the directories must be before anything is written there. The tree below `published/` is the one part
+//! that other programs read.
 
 use std::path::{Path, PathBuf};
 
+use sealift_fs::{Links, PrivateError, check_directory};
 use sealift_model::{ChannelId, Digest, Sequence, StreamId};
 use sealift_trust::Role;
 
@@ -25,6 +27,34 @@ impl Layout {
     /// Returns the state directory itself.
     pub fn root(&self) -> &Path {
         &self.root
+    }
+
+    /// Checks that nobody but us decides what stands in these directories, or where they lead.
+    ///
+    /// Everything secret or undecided is written there under names that can be foretold, so a directory or link that
+    /// somebody else put there is not used. Store and published trees may be links to a disk of their own.
+    ///
+    /// # Errors
+    /// The first directory that is a link, belongs to somebody else, or can be written to by others.
+    pub fn check(&self) -> Result<(), PrivateError> {
+        check_directory(&self.root, Links::Follow)?;
+        for (path, links) in [
+            (self.quarantine(), Links::Refuse),
+            (self.trust(), Links::Refuse),
+            (self.bundles(), Links::Refuse),
+            (self.site(), Links::Refuse),
+            (self.store(), Links::Follow),
+            (self.wanted(), Links::Refuse),
+            (self.published(), Links::Follow),
+            (self.trees(), Links::Follow),
+        ] {
+            match check_directory(&path, links) {
+                // Made when it is needed.
+                Err(PrivateError::Fs(error)) if error.is_not_found() => {}
+                other => other?,
+            }
+        }
+        Ok(())
     }
 
     /// Returns `import.toml`.
@@ -61,6 +91,11 @@ impl Layout {
     /// Returns the store of blobs.
     pub fn store(&self) -> PathBuf {
         self.root.join("store")
+    }
+
+    /// Returns the directory of what `scrub` set aside or misses, a file a digest. On the store's disk.
+    pub fn wanted(&self) -> PathBuf {
+        self.store().join("wanted")
     }
 
     /// Returns the directory of accepted bundles.

@@ -35,6 +35,16 @@ pub enum EventKind {
     Published,
     /// A receipt was written.
     Receipt,
+    /// The expiry of an accepted bundle was waived.
+    Waived,
+    /// People vouched for another time than the clock's.
+    ClockOverridden,
+    /// Damaged trust state was put together again.
+    Recovered,
+    /// Everything kept was read again.
+    Scrubbed,
+    /// Damaged content was brought again.
+    Healed,
 }
 
 impl EventKind {
@@ -48,6 +58,11 @@ impl EventKind {
             Self::Reverted => "reverted",
             Self::Published => "published",
             Self::Receipt => "receipt",
+            Self::Waived => "waived",
+            Self::ClockOverridden => "clock-overridden",
+            Self::Recovered => "recovered",
+            Self::Scrubbed => "scrubbed",
+            Self::Healed => "healed",
         }
     }
 }

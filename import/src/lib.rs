@@ -13,12 +13,16 @@ pub mod index;
 pub mod init;
 pub mod layout;
 pub mod ledger;
+pub mod mount;
 pub mod publish;
 pub mod receipt;
 pub mod receive;
+pub mod recover;
 pub mod refusal;
 pub mod repository;
+pub mod scrub;
 pub mod status;
+pub mod trust;
 
 pub use cli::main;
 pub use refusal::Refusal;

@@ -2,10 +2,11 @@
 //!
 //! Package files are hard links into the store; package indexes are the upstream's own paragraphs, of the packages that
 //! the manifests list, with only the file name changed; the Release file is this site's and signed by this site's key.
-//! A tree is never changed once hosts can see it. Upstream signatures were checked when the bundle was received and are
+//! A tree is never changed once hosts can see it, and no tree is shown that the ledger will not name. Upstream signatures were checked when the bundle was received and are
 //! not asked again.
 
 mod indexes;
+mod live;
 mod plan;
 mod release;
 mod trees;
@@ -13,7 +14,7 @@ mod trees;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use sealift_fs::{Mode, PathError, Store, StoreError, Tree};
+use sealift_fs::{PathError, Store, StoreError, Tree};
 use sealift_model::{ChannelId, Progress, RelPath, Timestamp};
 use sealift_pkg::index::IndexError as PackageIndexError;
 use sealift_site::{SiteKeyError, SiteKeys};
@@ -21,11 +22,12 @@ use serde::Serialize;
 
 use crate::channel::{ChannelError, Judged, check_channel, judge_content};
 use crate::index::Revision;
-use crate::ledger::{EventKind, EventSubject};
 use crate::receive::{current_time, record_refusal};
 use crate::refusal::Refusal;
 use crate::repository::{StateError, Writer};
 
+pub use live::Stray;
+pub(crate) use live::{settle, shown_tree, strays};
 use plan::Plan;
 
 /// What to publish.
@@ -195,7 +197,8 @@ fn publish_revision(
             return Err(error);
         }
     };
-    let bundles = go_live(writer, channel, (revision, number), &keys.repository.public_armored()?, valid_until)?;
+    let keyring = keys.repository.public_armored()?;
+    let bundles = live::show(writer, channel, (revision, number), &keyring, valid_until)?;
     Ok(PublishReport {
         channel: channel.clone(),
         bundles,
@@ -207,40 +210,6 @@ fn publish_revision(
         bytes: plan.packages.values().map(|entry| entry.size).sum(),
         valid_until,
     })
-}
-
-/// Makes a finished tree the one that hosts see, and says so in the ledger; returns the bundles in it.
-fn go_live(
-    writer: &mut Writer,
-    channel: &ChannelId,
-    (revision, tree): (&Revision, u64),
-    keyring: &[u8],
-    valid_until: Timestamp,
-) -> Result<Vec<String>, PublishError> {
-    let layout = writer.layout();
-    let shown = sealift_fs::replace(&layout.keyring(), keyring, Mode::Public);
-    if let Err(error) = shown.and_then(|()| trees::switch(layout, channel, tree)) {
-        trees::give_up(layout, channel, tree);
-        return Err(error.into());
-    }
-    record_live(writer, channel, (revision, tree), valid_until)
-        .map_err(|source| PublishError::Live { channel: channel.clone(), source })
-}
-
-fn record_live(
-    writer: &mut Writer,
-    channel: &ChannelId,
-    (revision, tree): (&Revision, u64),
-    valid_until: Timestamp,
-) -> Result<Vec<String>, StateError> {
-    let bundles = crate::channel::names(writer, &revision.content)?;
-    let subject = EventSubject { channel: Some(channel.clone()), ..EventSubject::default() };
-    let detail = format!("tree {tree} with {}, valid until {valid_until}", bundles.join(" "));
-    let event = writer.event(EventKind::Published, subject, &detail);
-    let clock = writer.caller().clock;
-    writer.commit(&event, |change| change.set_published(channel, revision.number, tree, clock))?;
-    trees::drop_old(writer.layout(), channel, tree)?;
-    Ok(bundles)
 }
 
 fn build(

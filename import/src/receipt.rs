@@ -1,6 +1,9 @@
 //! `receipt`: what this site holds, signed, to be carried back over the gap (format/receipt).
 
+pub mod outbound;
+
 use sealift_fs::PathError;
+use sealift_model::Digest;
 use sealift_site::{SiteKeyError, SiteKeys};
 use sealift_trust::{Held, Receipt};
 
@@ -37,7 +40,8 @@ pub fn receipt(writer: &mut Writer) -> Result<String, ReceiptError> {
     let receipt = Receipt { site: writer.config().site.clone(), issued, ledger_head: head.digest, holds };
     let text = keys.statement.sign_receipt(&receipt);
     let streams: Vec<String> = receipt.holds.iter().map(|h| format!("{}/{}", h.stream, h.sequence)).collect();
-    let detail = if streams.is_empty() { "holds nothing".to_owned() } else { format!("holds {}", streams.join(" ")) };
+    let holds = if streams.is_empty() { "nothing".to_owned() } else { streams.join(" ") };
+    let detail = format!("holds {holds}; {}", Digest::of(text.as_bytes()).tagged());
     let event = writer.event(EventKind::Receipt, EventSubject::default(), &detail);
     writer.record(&event)?;
     Ok(text)

@@ -9,18 +9,21 @@ mod belief;
 mod candidate;
 mod commit;
 mod content;
+mod heal;
 mod report;
+mod statements;
 mod sweep;
 
 use std::fmt::Write as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-use sealift_bundle::source::{Source, SourceError, open_source};
+use sealift_bundle::source::{Source, SourceError, TOP, open_source};
 use sealift_fs::{PathError, StoreError};
 use sealift_model::{Digest, Progress, Timestamp};
 
 use crate::index::IndexError;
 use crate::ledger::{EventKind, EventSubject};
+use crate::mount::{self, Places};
 use crate::refusal::Refusal;
 use crate::repository::{StateError, Writer};
 
@@ -28,6 +31,9 @@ use belief::Belief;
 pub(crate) use candidate::refuse_withdrawn;
 use candidate::{Candidate, Verdict};
 pub use report::{Accepted, ReceiveReport};
+use statements::{Handed, Time};
+pub use statements::{Waived, Waiver};
+
 pub(crate) use sweep::leftovers;
 
 /// Why nothing (more) was received.
@@ -123,41 +129,134 @@ impl<E: Into<StateError>> From<E> for Stop {
     }
 }
 
-/// Receives every bundle on the medium at `path` (a directory with `SEALIFT`, `SEALIFT` itself, or a `.sealift` file).
+/// What to receive, and what was said on the command line about it.
+#[derive(Debug, Clone, Default)]
+pub struct ReceiveOptions {
+    /// The medium: a directory with `SEALIFT`, `SEALIFT` itself, or a `.sealift` file.
+    pub path: PathBuf,
+    /// Read it although it is mounted without the options that a medium must have; the ledger says so.
+    pub allow_mount: bool,
+    /// Where the system says how media are mounted.
+    pub places: Places,
+    /// Files with statements by people: waivers, overrides, approvals that came later than the medium.
+    pub statements: Vec<PathBuf>,
+}
+
+/// Receives every bundle on the medium at `path` with nothing said about it.
+pub fn receive(writer: &mut Writer, path: &Path, progress: &dyn Progress) -> Result<ReceiveReport, ReceiveError> {
+    receive_with(writer, &ReceiveOptions { path: path.to_owned(), ..ReceiveOptions::default() }, progress)
+}
+
+/// Receives every bundle on a medium.
 ///
 /// Each bundle is accepted by its own commit, in the order of its stream; what was accepted already is left as it is.
 /// A refusal is written to the ledger before this returns.
-pub fn receive(writer: &mut Writer, path: &Path, progress: &dyn Progress) -> Result<ReceiveReport, ReceiveError> {
+pub fn receive_with(
+    writer: &mut Writer,
+    options: &ReceiveOptions,
+    progress: &dyn Progress,
+) -> Result<ReceiveReport, ReceiveError> {
+    let path = options.path.as_path();
     let mut report = ReceiveReport { swept: sweep::sweep(writer)?, ..ReceiveReport::default() };
-    let outcome = match open_source(path) {
-        Ok(source) => receive_all(writer, &*source, &mut report, progress),
-        Err(SourceError::Refused(refusal)) => Err(SourceError::Refused(refusal).into()),
-        Err(fault) => return Err(ReceiveError::Open(Box::new(fault))),
+    let outcome = match on_ground(writer, options, &mut report) {
+        Err(stop) => Err(stop),
+        Ok(()) => open_and_receive(writer, options, &mut report, progress)?,
     };
-    let accepted = report.accepted.iter().map(Accepted::name).collect();
+    let mut accepted: Vec<String> = report.accepted.iter().map(Accepted::name).collect();
+    if report.healed > 0 {
+        accepted.push(format!("{} that the store had lost", blobs(report.healed)));
+    }
     match outcome {
         Ok(()) => Ok(report),
-        Err(Stop::Fault(error)) if report.accepted.is_empty() => Err(*error),
+        Err(Stop::Fault(error)) if accepted.is_empty() => Err(*error),
         Err(Stop::Fault(source)) => Err(ReceiveError::After { source, accepted }),
         Err(Stop::Medium(source)) => Err(ReceiveError::Medium { source, accepted }),
         Err(Stop::Refused(refusal)) => {
             sweep::clear_quarantine(writer)?;
-            record_refusal(writer, &refusal, Some(path))?;
+            record_refusal(writer, &refusal, Some(&describe(path, &report)))?;
             Err(ReceiveError::Refused { refusal, accepted })
         }
     }
 }
 
+/// Takes statements that need no medium: waivers for bundles that were accepted before.
+///
+/// # Errors
+/// A refusal is written to the ledger before this returns.
+pub fn hand_over(writer: &mut Writer, statements: &[PathBuf]) -> Result<Vec<Waived>, ReceiveError> {
+    let take = |writer: &mut Writer| {
+        let handed = Handed::read(statements)?;
+        let now = current_time(writer)?;
+        statements::take_late_waivers(writer, &handed, now)
+    };
+    match take(writer) {
+        Ok(waived) => Ok(waived),
+        Err(Stop::Refused(refusal)) => {
+            record_refusal(writer, &refusal, Some("statements handed over"))?;
+            Err(ReceiveError::Refused { refusal, accepted: Vec::new() })
+        }
+        Err(Stop::Fault(error)) => Err(*error),
+        Err(Stop::Medium(source)) => Err(ReceiveError::Medium { source, accepted: Vec::new() }),
+    }
+}
+
+/// Looks at what the medium lies on, before anything on it is opened, and judges that.
+fn on_ground(writer: &Writer, options: &ReceiveOptions, report: &mut ReceiveReport) -> Result<(), Stop> {
+    let policy = writer.config().medium.policy();
+    // `SEALIFT` is what is read; it can be a mount of its own.
+    let below = options.path.join(TOP);
+    let read = if below.symlink_metadata().is_ok() { below.as_path() } else { options.path.as_path() };
+    let ground = match mount::look(&options.places, &policy, read, writer.layout().root()) {
+        Err(e) if e.path() == read => return Err(Stop::Fault(Box::new(ReceiveError::Open(Box::new(e.into()))))),
+        other => other?,
+    };
+    let verdict = mount::judge(&ground, &policy, read);
+    report.allowed_mount = options.allow_mount && verdict.is_err();
+    report.ground = ground;
+    if report.allowed_mount { Ok(()) } else { Ok(verdict?) }
+}
+
+fn open_and_receive(
+    writer: &mut Writer,
+    options: &ReceiveOptions,
+    report: &mut ReceiveReport,
+    progress: &dyn Progress,
+) -> Result<Result<(), Stop>, ReceiveError> {
+    match open_source(&options.path) {
+        Ok(source) => Ok(receive_all(writer, &*source, &options.statements, report, progress)),
+        Err(SourceError::Refused(refusal)) => Ok(Err(SourceError::Refused(refusal).into())),
+        Err(fault) => Err(ReceiveError::Open(Box::new(fault))),
+    }
+}
+
+fn blobs(count: u64) -> String {
+    sealift_term::counted(count, "blob", "blobs")
+}
+
+/// Returns what the ledger says of the medium.
+fn describe(path: &Path, report: &ReceiveReport) -> String {
+    let allowed = if report.allowed_mount { ", read all the same by --allow-mount" } else { "" };
+    format!("medium {}: {}{allowed}", path.display(), report.ground.describe())
+}
+
 fn receive_all(
     writer: &mut Writer,
     source: &dyn Source,
+    statements: &[PathBuf],
     report: &mut ReceiveReport,
     progress: &dyn Progress,
 ) -> Result<(), Stop> {
-    let now = current_time(writer)?;
+    let handed = Handed::read(statements)?;
+    let time = statements::time(writer, &handed)?;
+    report.waived = statements::take_late_waivers(writer, &handed, time.now)?;
+    report.healed = heal::heal(writer, source, progress)?;
+    if report.healed > 0 {
+        progress.done(&format!("Brought {} again that the store had lost.", blobs(report.healed)));
+    }
     progress.phase("Checking trust metadata and manifests", None);
     let names = sealift_bundle::metadata::list_bundles(source)?;
-    let belief = Belief::form(writer, source, now)?;
+    let mut belief = Belief::form(writer, source, time, handed)?;
+    belief.medium = describe(Path::new(&source.describe()), report);
     report.older_metadata = belief.older;
     for (stream, sequence) in &names {
         match candidate::judge_place(writer, source, &names, (stream, *sequence))? {
@@ -168,6 +267,12 @@ fn receive_all(
                 report.accepted.push(accept(writer, source, &belief, &candidate, progress)?);
             }
         }
+    }
+    match belief.stale_refusal() {
+        // Nothing that was waived came under it, so nothing speaks for it.
+        Some(refusal) if report.accepted.is_empty() && report.waived.is_empty() => return Err(refusal.into()),
+        Some(_) => return Ok(()),
+        None => {}
     }
     if report.accepted.is_empty() && belief.is_news(writer) {
         report.trust = Some(commit::commit_trust(writer, &belief)?);
@@ -203,7 +308,7 @@ pub(crate) fn current_time(writer: &Writer) -> Result<Timestamp, Refusal> {
 }
 
 /// Writes a refusal to the ledger: its only trace.
-pub(crate) fn record_refusal(writer: &mut Writer, refusal: &Refusal, of: Option<&Path>) -> Result<(), StateError> {
+pub(crate) fn record_refusal(writer: &mut Writer, refusal: &Refusal, of: Option<&str>) -> Result<(), StateError> {
     let mut detail = format!("{}: {refusal}", refusal.code());
     let mut source = std::error::Error::source(refusal);
     while let Some(cause) = source {
@@ -211,8 +316,8 @@ pub(crate) fn record_refusal(writer: &mut Writer, refusal: &Refusal, of: Option<
         detail.push_str(&cause.to_string());
         source = cause.source();
     }
-    if let Some(path) = of {
-        let _ = write!(detail, " (medium {})", path.display());
+    if let Some(medium) = of {
+        let _ = write!(detail, " ({medium})");
     }
     let event = writer.event(EventKind::Refused, EventSubject::default(), &detail);
     writer.record(&event)

@@ -20,6 +20,14 @@ pub enum Refusal {
         /// The latest signed time.
         floor: Timestamp,
     },
+    /// A file system from outside, mounted so that its programs and devices could be used.
+    #[error("the medium is mounted at {point} without {}", missing.join(" and "))]
+    Mount {
+        /// Where it is mounted.
+        point: String,
+        /// The options it lacks.
+        missing: Vec<String>,
+    },
     /// The medium breaks a rule of the format.
     #[error("the medium breaks a rule of its format")]
     Medium(#[source] Box<SourceRefusal>),
@@ -124,6 +132,20 @@ pub enum Refusal {
         /// The time it was compared with.
         now: Timestamp,
     },
+    /// An upstream's Release file older than one accepted before.
+    #[error(
+        "bundle {name} carries the Release file of {upstream} of {date}, but one of {floor} was accepted before in this stream"
+    )]
+    UpstreamRollback {
+        /// `stream/sequence`.
+        name: String,
+        /// Upstream and suite.
+        upstream: String,
+        /// Its date.
+        date: Timestamp,
+        /// The date accepted before.
+        floor: Timestamp,
+    },
     /// Built later than now.
     #[error("bundle {name} was built at {created}, more than a day after the time of this machine, {now}")]
     FromTheFuture {
@@ -149,6 +171,15 @@ pub enum Refusal {
         name: String,
         /// The evidence file.
         file: String,
+        /// Why.
+        #[source]
+        source: EvidenceRefusal,
+    },
+    /// A statement by people that was handed over and does not allow what it is for.
+    #[error("the {what} is refused")]
+    Statement {
+        /// Which.
+        what: String,
         /// Why.
         #[source]
         source: EvidenceRefusal,
@@ -199,14 +230,17 @@ impl Refusal {
                 SourceRefusal::Metadata(refusal) => refusal.exit_class(),
                 _ => ExitClass::Signature,
             },
+            Self::Statement { source, .. } => source.exit_class(),
             Self::Clock { .. }
             | Self::Superseded { .. }
             | Self::Rollback { .. }
             | Self::Equivocation { .. }
             | Self::MissingBase { .. }
             | Self::Expired { .. }
+            | Self::UpstreamRollback { .. }
             | Self::FromTheFuture { .. }
             | Self::Withdrawn { .. } => ExitClass::Order,
+            Self::Mount { .. } => ExitClass::Policy,
             _ => ExitClass::Signature,
         }
     }
@@ -215,6 +249,7 @@ impl Refusal {
     pub fn code(&self) -> &'static str {
         match self {
             Self::Clock { .. } => "clock",
+            Self::Mount { .. } => "mount",
             Self::Medium(refusal) => refusal.code(),
             Self::Metadata(refusal) => refusal.code(),
             Self::NotListed { .. } => "not-listed",
@@ -225,9 +260,11 @@ impl Refusal {
             Self::MissingBase { .. } => "base-missing",
             Self::NotInBase { .. } => "not-in-base",
             Self::Expired { .. } => "bundle-expired",
+            Self::UpstreamRollback { .. } => "upstream-rollback",
             Self::FromTheFuture { .. } => "from-the-future",
             Self::Withdrawn { .. } => "withdrawn",
             Self::Evidence { source, .. } => source.code(),
+            Self::Statement { source, .. } => source.code(),
             Self::NoProvenance { .. } => "no-provenance",
             Self::Blob { .. } => "blob",
             Self::Chain { source, .. } => source.code(),
@@ -238,7 +275,16 @@ impl Refusal {
     /// Returns what to do next, where there is something.
     pub fn hint(&self) -> Option<String> {
         Some(match self {
-            Self::Clock { .. } => "Set the clock of this machine (`date -u` shows it), then try again.".into(),
+            Self::Clock { .. } => "Set the clock of this machine (`date -u` shows it), then try again. If it cannot be set: \
+                                   `sealift-import trust status` shows the state that people can sign a clock override \
+                                   for; hand that over with `receive --statement FILE`."
+                .into(),
+            Self::Mount { point, missing } => format!(
+                "Mount it anew with what is missing, as root: mount -o remount,{} {point}   If it is a disk of this \
+                 machine, name {point} under `own` in [medium] of import.toml; --allow-mount reads it this once, and the \
+                 ledger says so.",
+                missing.join(",")
+            ),
             Self::FromTheFuture { .. } => "Check the clock of this machine and that of the connected side.".into(),
             Self::MissingBase { base, .. } => format!(
                 "Receive bundle {} of this stream first, or have the connected side build a complete bundle \
@@ -255,7 +301,9 @@ impl Refusal {
             }
             Self::Metadata(refusal) if !matches!(**refusal, sealift_trust::Refusal::Expired { .. }) => return None,
             Self::Expired { .. } | Self::Metadata(_) => {
-                "Ask the connected side for a fresh bundle; check the clock of this machine with `date -u`.".into()
+                "Ask the connected side for a fresh bundle; check the clock of this machine with `date -u`. Where the root \
+                 of trust names people who may waive an expiry, hand over what they signed: `receive --statement FILE`."
+                    .into()
             }
             Self::Blob { .. } => {
                 "Copy the medium again from the connected side; `sealift-bundle verify` checks it before the gap."

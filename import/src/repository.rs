@@ -48,6 +48,9 @@ pub enum StateError {
     /// The lock.
     #[error(transparent)]
     Lock(#[from] LockError),
+    /// A directory of the state that others could have a hand in.
+    #[error("the state directory is not this user's alone")]
+    Exposed(#[from] sealift_fs::PrivateError),
     /// The two copies of the floors do not agree.
     #[error("trust-state: the two copies of the floors disagree\n  floor.json:   {file}\n  index.sqlite: {index}")]
     FloorsDiffer {
@@ -92,6 +95,9 @@ pub enum StateError {
     /// A fault after the commit of the index: the decision counts, and the next writer completes what is missing.
     #[error("what was decided counts and stands in the index, but could not be recorded everywhere yet")]
     Unrecorded(#[source] Box<StateError>),
+    /// The site's own keys.
+    #[error("the site's public key cannot be read")]
+    Site(#[from] sealift_site::SiteKeyError),
     /// A document that cannot be encoded.
     #[error("a document of the state cannot be written")]
     Encoding(#[from] JsonError),
@@ -109,13 +115,26 @@ pub enum FloorFileError {
     Form(#[from] JsonError),
 }
 
+impl FloorFileError {
+    /// Tells whether the file was lost or changed, as against a fault of the disk.
+    pub fn is_damage(&self) -> bool {
+        match self {
+            Self::Form(_) => true,
+            // Too long, or not a file at all, is of kind "other".
+            Self::Io(error) => error.is_not_found() || error.kind() == std::io::ErrorKind::Other,
+        }
+    }
+}
+
 impl StateError {
-    /// Tells whether trust state was lost or set back: nothing but a restore from backup mends it.
+    /// Tells whether trust state was lost or set back: `trust recover` or a restore from backup mends it, nothing else.
     pub fn is_trust_state(&self) -> bool {
-        matches!(
-            self,
-            Self::FloorsDiffer { .. } | Self::FloorFile { .. } | Self::FloorIndex { .. } | Self::Document { .. }
-        )
+        match self {
+            Self::FloorsDiffer { .. } | Self::Document { .. } => true,
+            Self::FloorFile { source, .. } => source.is_damage(),
+            Self::FloorIndex { source, .. } => source.is_damage(),
+            _ => false,
+        }
     }
 }
 
@@ -216,7 +235,8 @@ fn read_copies(layout: &Layout) -> Result<(Index, Copies, FloorFile), StateError
     }
 }
 
-fn read_floor_file(layout: &Layout) -> Result<FloorFile, FloorFileError> {
+/// Reads the second copy of the floors.
+pub(crate) fn read_floor_file(layout: &Layout) -> Result<FloorFile, FloorFileError> {
     let bytes = sealift_fs::read_capped(&layout.floor(), FLOOR_LIMIT)?;
     Ok(FloorFile::parse(&bytes)?)
 }
@@ -241,8 +261,14 @@ impl Writer {
     /// Takes the lock of `dir`, opens it, and settles what a killed run left.
     pub fn open(dir: &Path, caller: Caller) -> Result<Self, StateError> {
         // The configuration is read first: a lock file must not appear in a directory that is none of ours.
-        Config::load(&Layout::new(dir).config())?;
-        let lock = Lock::take(dir)?;
+        let layout = Layout::new(dir);
+        Config::load(&layout.config())?;
+        layout.check()?;
+        Self::open_locked(dir, caller, Lock::take(dir)?)
+    }
+
+    /// Opens `dir` under a lock that is held already, and settles what a killed run left.
+    pub(crate) fn open_locked(dir: &Path, caller: Caller, lock: Lock) -> Result<Self, StateError> {
         let repository = Repository::open(dir)?;
         let mut writer = Self { repository, lock, caller };
         if writer.repository.unsettled {
@@ -250,6 +276,7 @@ impl Writer {
             writer.repository.unsettled = false;
         }
         writer.flush_events()?;
+        crate::publish::settle(&mut writer)?;
         Ok(writer)
     }
 
@@ -274,11 +301,22 @@ impl Writer {
         event: &Event,
         change: impl FnOnce(&Change<'_>) -> Result<T, IndexError>,
     ) -> Result<T, StateError> {
+        let result = self.change(|tx| {
+            tx.add_event(event)?;
+            change(tx)
+        })?;
+        self.flush_events().map_err(unrecorded)?;
+        Ok(result)
+    }
+
+    /// Changes the index in one commit that no line of the ledger tells of: notes of this tool to itself.
+    pub(crate) fn change<T>(
+        &mut self,
+        change: impl FnOnce(&Change<'_>) -> Result<T, IndexError>,
+    ) -> Result<T, StateError> {
         let tx = self.repository.index.change()?;
         let result = change(&tx)?;
-        tx.add_event(event)?;
         tx.commit()?;
-        self.flush_events().map_err(unrecorded)?;
         Ok(result)
     }
 

@@ -7,6 +7,7 @@ use serde::Serialize;
 
 use crate::floors::DocumentRef;
 use crate::ledger::Head;
+pub use crate::publish::Stray;
 use crate::repository::{Repository, StateError};
 
 /// A trusted document.
@@ -70,6 +71,8 @@ pub struct Status {
     pub streams: Vec<StreamStatus>,
     /// Channels.
     pub channels: Vec<ChannelStatus>,
+    /// Channels whose hosts see something that the ledger does not name.
+    pub strays: Vec<Stray>,
     /// Leftovers of an interrupted run in the quarantine.
     pub leftovers: u64,
     /// Where the ledger ends.
@@ -89,12 +92,14 @@ pub fn status(repository: &Repository, clock: Timestamp) -> Result<Status, State
         signed_time: floors.signed_time,
         streams: streams(repository)?,
         channels: repository.config().channels.iter().map(|c| channel(repository, c)).collect::<Result<_, _>>()?,
+        strays: crate::publish::strays(repository)?,
         leftovers: crate::receive::leftovers(repository)?.len() as u64,
         ledger: repository.index().head()?,
     })
 }
 
-fn documents(repository: &Repository, now: Timestamp) -> Result<Vec<DocumentStatus>, StateError> {
+/// Returns the trusted documents.
+pub(crate) fn documents(repository: &Repository, now: Timestamp) -> Result<Vec<DocumentStatus>, StateError> {
     let floors = repository.floors();
     let mut all = vec![document::<Root>(repository, floors.root, now)?];
     if let Some(named) = floors.documents {

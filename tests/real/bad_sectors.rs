@@ -38,7 +38,7 @@ impl Worn {
             disk::output("losetup", &["--find", "--show", "--read-only", "--direct-io=on", disk::path(&self.image)]);
         let device = device.trim();
         OpenOptions::new().write(true).open(&self.image).unwrap().set_len(good).unwrap();
-        let mounted = disk::succeeds("mount", &["-o", "ro,noload", device, disk::path(&self.at)]);
+        let mounted = disk::succeeds("mount", &["-o", "ro,noload,nosuid,nodev", device, disk::path(&self.at)]);
         // Goes away when unmounted, at once if it is not mounted.
         disk::run("losetup", &["--detach", device]);
         mounted
@@ -102,7 +102,7 @@ fn medium_that_loses_writes_has_the_bundle_or_the_operator_is_told() {
             let said = line.build("media", &[]);
             if said.code == 0 {
                 disk::run("umount", &[disk::path(&medium)]);
-                disk::run("mount", &["-o", "loop,ro", disk::path(&image), disk::path(&medium)]);
+                disk::run("mount", &["-o", "loop,ro,nosuid,nodev", disk::path(&image), disk::path(&medium)]);
                 line.verify("media").done();
                 written += 1;
             } else {

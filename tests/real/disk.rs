@@ -50,7 +50,7 @@ impl Disk {
     }
 
     fn mount(&self) {
-        run("mount", &["-t", "tmpfs", "-o", "mode=755,size=256m,nr_inodes=100000", "tmpfs", path(&self.at)]);
+        run("mount", &["-t", "tmpfs", "-o", "nosuid,nodev,mode=755,size=256m,nr_inodes=100000", "tmpfs", path(&self.at)]);
         run("cp", &["--archive", &format!("{}/.", path(&self.pristine)), path(&self.at)]);
     }
 
@@ -61,25 +61,25 @@ impl Disk {
         let [blocks, free, names, names_free, size] = numbers[..] else { panic!("stat says {numbers:?}") };
         let option = match what {
             // Size 0 would mean no limit.
-            Scarce::Pages => format!("remount,size={}", ((blocks - free + count) * size).max(size)),
-            Scarce::Names => format!("remount,nr_inodes={}", names - names_free + count),
+            Scarce::Pages => format!("remount,nosuid,nodev,size={}", ((blocks - free + count) * size).max(size)),
+            Scarce::Names => format!("remount,nosuid,nodev,nr_inodes={}", names - names_free + count),
         };
         run("mount", &["-o", &option, path(&self.at)]);
     }
 
     /// Makes room, leaving the content as it is.
     pub fn make_room(&self) {
-        run("mount", &["-o", "remount,size=256m,nr_inodes=100000", path(&self.at)]);
+        run("mount", &["-o", "remount,nosuid,nodev,size=256m,nr_inodes=100000", path(&self.at)]);
     }
 
     /// Makes the disk read-only.
     pub fn protect(&self) {
-        run("mount", &["-o", "remount,ro", path(&self.at)]);
+        run("mount", &["-o", "remount,nosuid,nodev,ro", path(&self.at)]);
     }
 
     /// Makes the disk writable again.
     pub fn unprotect(&self) {
-        run("mount", &["-o", "remount,rw", path(&self.at)]);
+        run("mount", &["-o", "remount,nosuid,nodev,rw", path(&self.at)]);
     }
 }
 

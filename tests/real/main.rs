@@ -14,6 +14,7 @@ mod full;
 #[path = "../it/line.rs"]
 #[allow(dead_code, reason = "shared with the journeys, which use all of it")]
 mod line;
+mod mounts;
 mod namespace;
 mod read_only;
 mod unreadable;

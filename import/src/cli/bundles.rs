@@ -19,7 +19,7 @@ pub(super) struct BundlesArgs {
 }
 
 pub(super) fn run(args: &BundlesArgs, term: Term) -> Result<ExitCode, CommandError> {
-    let repository = args.dir.open()?;
+    let repository = args.dir.open(term)?;
     let rows = repository.index().bundles(args.stream.as_ref()).map_err(|e| super::error::failed(&e))?;
     term.answer(&rows, |rows| {
         if rows.is_empty() {

@@ -11,6 +11,7 @@ use crate::init::InitError;
 use crate::publish::PublishError;
 use crate::receipt::ReceiptError;
 use crate::receive::ReceiveError;
+use crate::recover::RecoverError;
 use crate::refusal::Refusal;
 use crate::repository::StateError;
 use sealift_fs::LockError;
@@ -19,6 +20,7 @@ pub(super) fn state(error: &StateError) -> CommandError {
     let exit = match error {
         StateError::Config(_) => Exit::Usage,
         StateError::Lock(LockError::Held(_)) => Exit::Locked,
+        e if e.is_trust_state() => Exit::RefusedOrder,
         _ => Exit::Failed,
     };
     let shown = CommandError::from_error(exit, error);
@@ -26,6 +28,10 @@ pub(super) fn state(error: &StateError) -> CommandError {
         StateError::Config(crate::config::ConfigError::Missing(_)) => shown
             .hint("Name the state directory with --dir, or make one with `sealift-import init DIR --root ROOT.json`."),
         StateError::Lock(LockError::Held(_)) => shown.hint("Wait until the other command has ended, then try again."),
+        StateError::Exposed(_) => shown.hint(
+            "Nothing below it is used until it is this user's alone: set owner and mode, and put back directories that \
+             became links. If somebody else could write there, run `sealift-import scrub` and `ledger verify` afterwards.",
+        ),
         StateError::Unrecorded(_) => shown
             .hint("Run the same command again: the next command that writes completes the records first.")
             .state("The change was made, as `sealift-import status` shows; floors or ledger do not say so yet."),
@@ -36,8 +42,9 @@ pub(super) fn state(error: &StateError) -> CommandError {
             shown.hint("`sealift-import ledger verify` names the first bad line.")
         }
         e if e.is_trust_state() => shown.hint(
-            "Part of the state directory was lost or set back. Restore the whole directory from one backup; this \
-             tool goes no further on half of it.",
+            "Part of the state directory was lost or set back, and nothing is decided on half of it. Restore the whole \
+             directory from one backup; or, with the fingerprint of the root of trust at hand, `sealift-import trust \
+             recover` puts together what is left and says what is lost.",
         ),
         _ => shown,
     }
@@ -153,6 +160,25 @@ pub(super) fn init(error: &InitError) -> CommandError {
             .hint("give all of it, as the key desk read it out, in quotation marks"),
         InitError::Fingerprint { .. } => CommandError::from_error(Exit::RefusedSignature, error)
             .hint("Ask the key desk for the fingerprint again; `sealift-keys fingerprint ROOT.json` prints it there."),
+        _ => failed(error),
+    }
+}
+
+pub(super) fn recover(error: &RecoverError) -> CommandError {
+    match error {
+        RecoverError::State(e) => state(e),
+        RecoverError::Whole => CommandError::from_error(Exit::Failed, error)
+            .hint("There is nothing to recover; `sealift-import trust status` shows what is trusted."),
+        RecoverError::Fingerprint { .. } | RecoverError::OtherRoot { .. } => {
+            CommandError::from_error(Exit::RefusedSignature, error).hint(
+                "Ask the key desk which root this site trusts: `sealift-keys fingerprint ROOT.json` prints the \
+                 fingerprint there. If it is another one, make the repository anew with `sealift-import init`.",
+            )
+        }
+        RecoverError::Document { .. } | RecoverError::Nothing => CommandError::from_error(Exit::RefusedOrder, error)
+            .hint(
+                "Restore the whole directory from one backup, or make the repository anew with `sealift-import init`.",
+            ),
         _ => failed(error),
     }
 }

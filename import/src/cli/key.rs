@@ -38,7 +38,7 @@ struct Keys {
 
 pub(super) fn run(args: &KeyArgs, term: Term) -> Result<ExitCode, CommandError> {
     let KeyVerb::Show(args) = &args.verb;
-    let repository = args.dir.open()?;
+    let repository = args.dir.open(term)?;
     let keys = SiteKeys::open(&repository.layout().site()).map_err(|e| super::error::failed(&e))?;
     let shown = Keys {
         site: repository.config().site.to_string(),

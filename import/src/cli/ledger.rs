@@ -48,7 +48,7 @@ pub(super) fn run(args: &LedgerArgs, term: Term) -> Result<ExitCode, CommandErro
 }
 
 fn show(args: &ShowArgs, term: Term) -> Result<ExitCode, CommandError> {
-    let repository = args.dir.open()?;
+    let repository = args.dir.open(term)?;
     let mut lines: VecDeque<Line> = VecDeque::new();
     let outcome = repository.verify_ledger(|line| {
         if args.last > 0 && lines.len() == args.last {
@@ -81,7 +81,7 @@ fn subject(line: &Line) -> String {
 }
 
 fn verify(args: &VerifyArgs, term: Term) -> Result<ExitCode, CommandError> {
-    let repository = args.dir.open()?;
+    let repository = args.dir.open(term)?;
     let head: Head = repository.verify_ledger(|_| ()).map_err(|e| damaged(&e))?;
     term.answer(&head, |head| format!("The ledger is whole: {} lines, head sha256:{}.", head.number, head.digest));
     Ok(ExitCode::SUCCESS)

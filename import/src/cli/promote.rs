@@ -24,7 +24,7 @@ pub(super) struct PromoteArgs {
 }
 
 pub(super) fn run(args: &PromoteArgs, term: Term) -> Result<ExitCode, CommandError> {
-    let mut writer = args.dir.write()?;
+    let mut writer = args.dir.write(term)?;
     let moved = promote(&mut writer, &args.channel, &args.bundle).map_err(|e| super::error::channel(&e))?;
     term.answer(&moved, human);
     if moved.changed {

@@ -25,7 +25,7 @@ pub(super) struct PublishArgs {
 }
 
 pub(super) fn run(args: &PublishArgs, term: Term) -> Result<ExitCode, CommandError> {
-    let mut writer = args.dir.write()?;
+    let mut writer = args.dir.write(term)?;
     let channels = match &args.channel {
         Some(channel) => vec![channel.clone()],
         None => holding(&writer)?,

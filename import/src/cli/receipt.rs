@@ -1,13 +1,14 @@
 //! `sealift-import receipt`
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::Args;
 use sealift_fs::Mode;
-use sealift_term::{CommandError, Term};
+use sealift_term::{CommandError, Exit, Term};
 
 use super::DirArgs;
+use crate::receipt::outbound::{self, OutboundError};
 use crate::receipt::receipt;
 
 /// Write the signed receipt that is carried back to the connected side
@@ -18,11 +19,21 @@ pub(super) struct ReceiptArgs {
     /// File to write; standard output without it
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
+    /// Outbound medium to write receipt.txt to, on which nothing else may lie
+    #[arg(long, value_name = "DIR", conflicts_with = "out")]
+    to: Option<PathBuf>,
 }
 
 pub(super) fn run(args: &ReceiptArgs, term: Term) -> Result<ExitCode, CommandError> {
-    let mut writer = args.dir.write()?;
+    let mut writer = args.dir.write(term)?;
+    if let Some(medium) = &args.to {
+        // Asked before the ledger says that a receipt was made.
+        outbound::check(medium).map_err(|e| refused(&e).state("Nothing was changed."))?;
+    }
     let text = receipt(&mut writer).map_err(|e| super::error::receipt(&e))?;
+    if let Some(medium) = &args.to {
+        return carry_out(medium, &text, term);
+    }
     match &args.out {
         None => term.raw(text.as_bytes()),
         Some(path) => {
@@ -34,4 +45,25 @@ pub(super) fn run(args: &ReceiptArgs, term: Term) -> Result<ExitCode, CommandErr
         }
     }
     Ok(ExitCode::SUCCESS)
+}
+
+fn carry_out(medium: &Path, text: &str, term: Term) -> Result<ExitCode, CommandError> {
+    let file = outbound::write(medium, text).map_err(|e| {
+        refused(&e).state("The ledger records a receipt. Do not carry this medium out before you have looked at it.")
+    })?;
+    term.answer(&file, |file| {
+        format!("{} holds 1 file: {}, {} bytes, sha256:{}\n", medium.display(), file.name, file.size, file.sha256)
+    });
+    term.say(&format!("Next, on the connected side: sealift-mirror receipt import {}", outbound::NAME));
+    Ok(ExitCode::SUCCESS)
+}
+
+fn refused(error: &OutboundError) -> CommandError {
+    let shown = CommandError::from_error(Exit::Failed, error);
+    match error {
+        OutboundError::Foreign { .. } => shown.hint(
+            "Whatever lies there would be carried out. Use a new medium, or wipe this one: deleting files is not enough.",
+        ),
+        _ => shown,
+    }
 }

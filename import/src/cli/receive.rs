@@ -8,7 +8,7 @@ use clap::Args;
 use sealift_term::{CommandError, Term, bytes, counted};
 
 use super::DirArgs;
-use crate::receive::{Accepted, ReceiveReport, receive};
+use crate::receive::{Accepted, ReceiveOptions, ReceiveReport, Waived, hand_over, receive_with};
 
 /// Take the bundles on a medium into the repository, or refuse them
 ///
@@ -19,14 +19,32 @@ pub(super) struct ReceiveArgs {
     #[command(flatten)]
     dir: DirArgs,
     /// The mounted medium, its SEALIFT directory, or a .sealift file
-    path: PathBuf,
+    #[arg(required_unless_present = "statement")]
+    path: Option<PathBuf>,
+    /// A statement by people beside the medium: a late approval, a freshness waiver, a clock override; can be repeated.
+    /// Without a medium, waivers for bundles that are held
+    #[arg(long, value_name = "FILE")]
+    statement: Vec<PathBuf>,
+    /// Read it although it is mounted without nosuid, nodev or what import.toml asks for; the ledger says so
+    #[arg(long)]
+    allow_mount: bool,
 }
 
 pub(super) fn run(args: &ReceiveArgs, term: Term) -> Result<ExitCode, CommandError> {
-    let mut writer = args.dir.write()?;
+    let mut writer = args.dir.write(term)?;
+    let Some(path) = &args.path else { return statements(&mut writer, args, term) };
     let progress = term.progress();
-    let report = receive(&mut writer, &args.path, &*progress).map_err(|e| super::error::receive(&e))?;
+    let options = ReceiveOptions {
+        path: path.clone(),
+        allow_mount: args.allow_mount,
+        statements: args.statement.clone(),
+        ..ReceiveOptions::default()
+    };
+    let report = receive_with(&mut writer, &options, &*progress).map_err(|e| super::error::receive(&e))?;
     drop(progress);
+    if report.allowed_mount {
+        term.warn(&format!("Read {} although it is not mounted as a medium should be.", path.display()));
+    }
     if report.swept > 0 {
         term.say(&format!("Removed {} of an interrupted run.", counted(report.swept, "leftover", "leftovers")));
     }
@@ -37,8 +55,24 @@ pub(super) fn run(args: &ReceiveArgs, term: Term) -> Result<ExitCode, CommandErr
     Ok(ExitCode::SUCCESS)
 }
 
+/// Takes statements alone.
+fn statements(writer: &mut crate::Writer, args: &ReceiveArgs, term: Term) -> Result<ExitCode, CommandError> {
+    let waived = hand_over(writer, &args.statement).map_err(|e| super::error::receive(&e))?;
+    term.answer(&waived, |waived| {
+        if waived.is_empty() {
+            return "No statement was needed: none is about a bundle that is held. Nothing was changed.".into();
+        }
+        waived.iter().map(describe).collect()
+    });
+    Ok(ExitCode::SUCCESS)
+}
+
+fn describe(waived: &Waived) -> String {
+    format!("Bundle {}: {}.\n", waived.name, waived.waiver.describe())
+}
+
 fn human(report: &ReceiveReport) -> String {
-    let mut out = String::new();
+    let mut out: String = report.waived.iter().map(describe).collect();
     for bundle in &report.accepted {
         let _ = writeln!(out, "{}", accepted(bundle));
     }
@@ -55,15 +89,19 @@ fn human(report: &ReceiveReport) -> String {
         let _ =
             writeln!(out, "The trust metadata of this medium is older than what was trusted already, which decided.");
     }
-    if report.accepted.is_empty() && report.trust.is_none() {
+    if report.healed > 0 {
+        let _ = writeln!(out, "Brought {} again that the store had lost.", counted(report.healed, "blob", "blobs"));
+    }
+    if report.accepted.is_empty() && report.trust.is_none() && report.healed == 0 && report.waived.is_empty() {
         let _ = writeln!(out, "Nothing new on this medium. Nothing was changed.");
     }
     out
 }
 
 fn accepted(bundle: &Accepted) -> String {
+    let waiver = bundle.waiver.as_ref().map_or_else(String::new, |waiver| format!("\n  {}", waiver.describe()));
     format!(
-        "Accepted bundle {} ({}; {} copied, {}; {} there already).\n  id: sha256:{}",
+        "Accepted bundle {} ({}; {} copied, {}; {} there already).\n  id: sha256:{}{waiver}",
         bundle.name(),
         counted(bundle.files, "file", "files"),
         counted(bundle.blobs, "blob", "blobs"),

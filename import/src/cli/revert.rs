@@ -22,7 +22,7 @@ pub(super) struct RevertArgs {
 }
 
 pub(super) fn run(args: &RevertArgs, term: Term) -> Result<ExitCode, CommandError> {
-    let mut writer = args.dir.write()?;
+    let mut writer = args.dir.write(term)?;
     let moved = revert(&mut writer, &args.channel).map_err(|e| super::error::channel(&e))?;
     term.answer(&moved, super::promote::human);
     term.say(&format!("Next: sealift-import publish{} --channel {}", args.dir.repeated(), moved.channel));

@@ -18,7 +18,7 @@ pub(super) struct StatusArgs {
 }
 
 pub(super) fn run(args: &StatusArgs, term: Term) -> Result<ExitCode, CommandError> {
-    let repository = args.dir.open()?;
+    let repository = args.dir.open(term)?;
     let clock = sealift_term::now();
     let status = status(&repository, clock).map_err(|e| super::error::state(&e))?;
     term.answer(&status, |status| human(status, clock));

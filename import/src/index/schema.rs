@@ -2,10 +2,11 @@
 
 use rusqlite::{Connection, TransactionBehavior};
 
-use super::IndexError;
+use super::{IndexError, rows};
 
 /// Each entry brings the index from its place in the list to the next version. Released entries never change.
-const STEPS: [&str; 1] = ["
+const STEPS: [&str; 2] = [
+    "
     CREATE TABLE trust (
         id INTEGER PRIMARY KEY CHECK (id = 1),
         floors TEXT NOT NULL,
@@ -59,15 +60,32 @@ const STEPS: [&str; 1] = ["
         published_at TEXT,
         FOREIGN KEY (channel, revision) REFERENCES revisions (channel, revision)
     ) STRICT;
-"];
+",
+    "
+    ALTER TABLE trust ADD COLUMN rows TEXT;
+    CREATE TABLE publications (
+        channel TEXT PRIMARY KEY,
+        revision INTEGER NOT NULL,
+        tree INTEGER NOT NULL,
+        at TEXT NOT NULL,
+        event TEXT NOT NULL,
+        FOREIGN KEY (channel, revision) REFERENCES revisions (channel, revision)
+    ) STRICT;
+",
+];
 
-/// Brings the index to the present version.
-pub(super) fn migrate(connection: &mut Connection) -> Result<(), IndexError> {
+/// Brings the index to the present version; with `new`, from nothing.
+///
+/// Only a new one begins with nothing: an index that is empty otherwise was cut off, and must not be taken for new.
+pub(super) fn migrate(connection: &mut Connection, new: bool) -> Result<(), IndexError> {
     let known = i64::try_from(STEPS.len()).unwrap_or(i64::MAX);
     let tx = connection.transaction_with_behavior(TransactionBehavior::Deferred)?;
     let found: i64 = tx.query_row("PRAGMA user_version", [], |row| row.get(0))?;
     if found > known || found < 0 {
         return Err(IndexError::Newer { found, known });
+    }
+    if found == 0 && !new {
+        return Err(IndexError::Damaged("it has no version".into()));
     }
     if found == known {
         return Ok(());
@@ -76,5 +94,6 @@ pub(super) fn migrate(connection: &mut Connection) -> Result<(), IndexError> {
         tx.execute_batch(step)?;
     }
     tx.pragma_update(None, "user_version", known)?;
+    rows::seal(&tx)?;
     Ok(tx.commit()?)
 }

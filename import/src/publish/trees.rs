@@ -47,16 +47,24 @@ pub(super) fn switch(layout: &Layout, channel: &ChannelId, number: u64) -> Resul
     sealift_fs::replace_link(&target(channel, number), &layout.channel(channel))
 }
 
-fn target(channel: &ChannelId, number: u64) -> PathBuf {
+/// Returns what the channel's link holds when it points at a tree.
+pub(super) fn target(channel: &ChannelId, number: u64) -> PathBuf {
     Path::new(".trees").join(name(channel, number))
 }
 
-/// Removes a tree that could not be switched to. It stays if hosts may see it after all.
-pub(super) fn give_up(layout: &Layout, channel: &ChannelId, number: u64) {
-    if sealift_fs::read_link(&layout.channel(channel)).is_ok_and(|now| now != Some(target(channel, number))) {
+/// Tells whether hosts see a tree.
+pub(super) fn is_shown(layout: &Layout, channel: &ChannelId, number: u64) -> Result<bool, PathError> {
+    Ok(sealift_fs::read_link(&layout.channel(channel))? == Some(target(channel, number)))
+}
+
+/// Removes a tree that could not be switched to, and tells whether that is certain. It stays if hosts may see it.
+pub(super) fn give_up(layout: &Layout, channel: &ChannelId, number: u64) -> bool {
+    let given_up = is_shown(layout, channel, number).is_ok_and(|shown| !shown);
+    if given_up {
         // The reason for giving up is the one to report; a leftover goes with a later publication.
         let _ = sealift_fs::remove_tree(&path(layout, channel, number));
     }
+    given_up
 }
 
 /// Removes trees but the newest few; never one that is newer than the current.

@@ -4,9 +4,9 @@ use sealift_bundle::metadata::{MetadataFiles, read_metadata};
 use sealift_bundle::source::Source;
 use sealift_bundle::trust::verify_files;
 use sealift_model::{Digest, Timestamp};
-use sealift_trust::{Previous, Refusal, Role, TrustedSet};
+use sealift_trust::{Previous, Refusal, Role, Signed, Snapshot, Targets, TimestampMeta, TrustedSet};
 
-use super::Stop;
+use super::{Handed, Stop, Time};
 use crate::floors::{DocumentRef, Documents};
 use crate::repository::{Repository, StateError};
 
@@ -19,23 +19,33 @@ pub(super) struct Belief {
     pub(super) files: MetadataFiles,
     /// Whether the medium's metadata is older than what was trusted before, which then decided.
     pub(super) older: bool,
+    /// What the ledger says of the medium.
+    pub(super) medium: String,
+    /// The time everything is judged by.
+    pub(super) time: Time,
+    /// Why the metadata would be refused if nobody had waived its expiry: it then stands for waived bundles only.
+    pub(super) stale: Option<Refusal>,
+    /// Statements handed over beside the medium.
+    pub(super) handed: Handed,
 }
 
 impl Belief {
     /// Copies the medium's metadata and judges the copy.
-    pub(super) fn form(repository: &Repository, source: &dyn Source, now: Timestamp) -> Result<Self, Stop> {
+    ///
+    /// Metadata past its expiry is judged as of its last fresh second; what comes of it counts for bundles whose expiry
+    /// was waived, and for nothing else. An expired root is never passed over.
+    pub(super) fn form(repository: &Repository, source: &dyn Source, time: Time, handed: Handed) -> Result<Self, Stop> {
         let files = read_metadata(source)?;
         let stored = Stored::load(repository)?;
-        match verify_files(&files, &stored.root, stored.previous(), now) {
-            Ok(set) => Ok(Self { set, files, older: false }),
-            // A medium may have been weeks on its way. Older metadata is not believed, but what it came with may
-            // still be listed by the newer metadata that is; that is asked instead.
-            Err(Refusal::Rollback { .. }) if stored.lower.is_some() => {
-                let set = stored.judge_again(&files, now).map_err(crate::refusal::Refusal::from)?;
-                Ok(Self { set, files, older: true })
+        let (judged, stale) = match judge(&stored, &files, time.now) {
+            Err(refusal @ Refusal::Expired { role, .. }) if role != Role::Root => {
+                let fresh = last_fresh(&files, stored.lower.as_ref()).unwrap_or(time.now);
+                (judge(&stored, &files, fresh), Some(refusal))
             }
-            Err(refusal) => Err(crate::refusal::Refusal::from(refusal).into()),
-        }
+            other => (other, None),
+        };
+        let (set, older) = judged.map_err(crate::refusal::Refusal::from)?;
+        Ok(Self { set, files, older, medium: String::new(), time, stale, handed })
     }
 
     /// Tells whether something is trusted now that was not before. Versions decide: a signed document can be formatted
@@ -79,10 +89,39 @@ impl Belief {
         all
     }
 
+    /// Returns why nothing that was not waived may come in under this metadata; `None` if it is fresh.
+    pub(super) fn stale_refusal(&self) -> Option<crate::refusal::Refusal> {
+        self.stale.clone().map(Into::into)
+    }
+
     /// Returns the version of the targets metadata that decides.
     pub(super) fn targets_version(&self) -> u64 {
         self.set.targets().map_or(0, sealift_trust::Signed::version)
     }
+}
+
+/// Judges a medium's documents at `now`; tells whether they are older than those trusted before, which then decided.
+fn judge(stored: &Stored, files: &MetadataFiles, now: Timestamp) -> Result<(TrustedSet, bool), Refusal> {
+    match verify_files(files, &stored.root, stored.previous(), now) {
+        Ok(set) => Ok((set, false)),
+        // A medium may have been weeks on its way. Older metadata is not believed, but what it came with may
+        // still be listed by the newer metadata that is; that is asked instead.
+        Err(Refusal::Rollback { .. }) if stored.lower.is_some() => Ok((stored.judge_again(files, now)?, true)),
+        Err(refusal) => Err(refusal),
+    }
+}
+
+/// Returns the last second at which none of the documents below the root had expired. Nothing is believed of them by it.
+fn last_fresh(medium: &MetadataFiles, stored: Option<&MetadataFiles>) -> Option<Timestamp> {
+    let of = |files: &MetadataFiles| {
+        let expiries = [
+            Signed::<TimestampMeta>::parse(&files.timestamp).ok()?.expires(),
+            Signed::<Snapshot>::parse(&files.snapshot.1).ok()?.expires(),
+            Signed::<Targets>::parse(&files.targets.1).ok()?.expires(),
+        ];
+        expiries.into_iter().min()
+    };
+    [Some(medium), stored].into_iter().flatten().filter_map(of).min().map(|expires| expires.minus_seconds(1))
 }
 
 /// The documents trusted before.

@@ -4,11 +4,12 @@ use std::collections::{BTreeSet, HashSet};
 
 use sealift_bundle::evidence::verify_evidence;
 use sealift_bundle::layout;
-use sealift_bundle::manifest::{FileEntry, MAX_BYTES, Manifest};
+use sealift_bundle::manifest::{FileEntry, MAX_BYTES, Manifest, UpstreamEntry};
 use sealift_bundle::source::{Source, SourceError, SourceRefusal};
+use sealift_model::escape::printable;
 use sealift_model::{Digest, PathGrammarError, Sequence, StreamId, Timestamp};
 
-use super::{Belief, Stop};
+use super::{Belief, Stop, Time, Waiver};
 use crate::refusal::Refusal;
 use crate::repository::{Repository, Writer};
 
@@ -67,6 +68,8 @@ pub(super) struct Candidate {
     pub(super) manifest_bytes: Vec<u8>,
     /// Evidence files by name.
     pub(super) evidence: Vec<(String, Vec<u8>)>,
+    /// Why it may come in although it, or its metadata, has expired.
+    pub(super) waiver: Option<Waiver>,
 }
 
 impl Candidate {
@@ -87,8 +90,9 @@ impl Candidate {
             return Err(Refusal::OtherBundle { name, found }.into());
         }
         let id = Digest::of(&manifest_bytes);
-        let mut candidate = Self { id, manifest, manifest_bytes, evidence: Vec::new() };
-        candidate.check_order(writer, belief.set.now())?;
+        let mut candidate = Self { id, manifest, manifest_bytes, evidence: Vec::new(), waiver: None };
+        candidate.check_fresh(writer, source, belief)?;
+        candidate.check_order(writer, belief.time)?;
         candidate.take_evidence(source, belief)?;
         Ok(candidate)
     }
@@ -98,20 +102,46 @@ impl Candidate {
         format!("{}/{}", self.manifest.stream, self.manifest.sequence)
     }
 
-    fn check_order(&self, writer: &Writer, now: Timestamp) -> Result<(), Stop> {
+    /// Refuses a bundle that has expired, itself or with its metadata, unless enough people waived that for it.
+    fn check_fresh(&mut self, writer: &Writer, source: &dyn Source, belief: &Belief) -> Result<(), Stop> {
+        let (now, not_after) = (belief.time.now, self.manifest.not_after);
+        let expired = || Refusal::Expired { name: self.name(), not_after, now };
+        let Some(refusal) = belief.stale_refusal().or_else(|| (now >= not_after).then(expired)) else { return Ok(()) };
+        let place = (&self.manifest.stream, self.manifest.sequence);
+        let said = belief.handed.and_on(source, place)?;
+        let root = belief.set.root().body();
+        self.waiver = said.waiver(self.id, &self.name(), root, (writer.floors(), now))?;
+        if self.waiver.is_some() { Ok(()) } else { Err(refusal.into()) }
+    }
+
+    fn check_order(&self, writer: &Writer, time: Time) -> Result<(), Stop> {
         let manifest = &self.manifest;
         let name = || self.name();
         self.check_base(writer)?;
-        if now >= manifest.not_after {
-            return Err(Refusal::Expired { name: name(), not_after: manifest.not_after, now }.into());
-        }
         // Accepting it would lift the floor of time so far that every later command refused the clock. Compared with the
         // clock and not with `now`, which the floor has part in: else each bundle could lift it by one more day.
-        let clock = writer.caller().clock;
+        let clock = time.clock;
         if manifest.created > clock.plus_days(AHEAD_DAYS) {
             return Err(Refusal::FromTheFuture { name: name(), created: manifest.created, now: clock }.into());
         }
+        self.check_upstreams(writer)?;
         refuse_withdrawn(manifest, &writer.index().withdrawn()?)?;
+        Ok(())
+    }
+
+    /// An upstream must not go back in time: its older Release file vouches for packages that it has replaced since.
+    ///
+    /// The dates are the manifest's; the upstream's own signature over them is checked with the chain.
+    fn check_upstreams(&self, repository: &Repository) -> Result<(), Refusal> {
+        for (upstream, date) in upstream_dates(&self.manifest) {
+            match repository.floors().upstreams.get(&upstream) {
+                Some(floor) if date < *floor => {
+                    let floor = *floor;
+                    return Err(Refusal::UpstreamRollback { name: self.name(), upstream, date, floor });
+                }
+                _ => {}
+            }
+        }
         Ok(())
     }
 
@@ -150,6 +180,14 @@ impl Candidate {
     }
 }
 
+/// Returns the date of each upstream's Release file, by `stream/upstream suite`: the floors' name for it.
+///
+/// By stream: media of different streams arrive in any order, those of one stream do not.
+pub(super) fn upstream_dates(manifest: &Manifest) -> impl Iterator<Item = (String, Timestamp)> {
+    let key = |u: &UpstreamEntry| format!("{}/{} {}", manifest.stream, u.name, printable(&u.suite));
+    manifest.upstreams.iter().map(move |upstream| (key(upstream), upstream.date))
+}
+
 /// Refuses a manifest that lists content which an accepted bundle withdrew.
 pub(crate) fn refuse_withdrawn(manifest: &Manifest, withdrawn: &BTreeSet<Digest>) -> Result<(), Refusal> {
     match manifest.files.iter().find(|entry| withdrawn.contains(&entry.sha256)) {
@@ -170,6 +208,9 @@ fn read_manifest(
     let name = format!("{stream}/{sequence}");
     let targets = belief.targets_version();
     let Some(signed) = belief.set.target(&path) else {
+        if let Some(refusal) = belief.stale_refusal() {
+            return Err(refusal.into());
+        }
         let refusal =
             if belief.older { Refusal::Superseded { name, targets } } else { Refusal::NotListed { name, targets } };
         return Err(refusal.into());

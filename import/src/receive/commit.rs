@@ -5,7 +5,7 @@ use sealift_model::Digest;
 use sealift_trust::Role;
 
 use super::belief::Belief;
-use super::candidate::Candidate;
+use super::candidate::{Candidate, upstream_dates};
 use crate::floors::Floors;
 use crate::index::BundleRow;
 use crate::ledger::{EventKind, EventSubject};
@@ -20,6 +20,13 @@ pub(super) fn commit_bundle(writer: &mut Writer, belief: &Belief, candidate: &Ca
     floors.signed_time = floors.signed_time.max(manifest.created);
     let held = sealift_bundle::manifest::BundleRef { manifest: candidate.id, sequence: manifest.sequence };
     floors.streams.insert(manifest.stream.clone(), held);
+    if let Some(waiver) = &candidate.waiver {
+        waiver.mark(&mut floors, candidate.id);
+    }
+    for (upstream, date) in upstream_dates(manifest) {
+        let floor = floors.upstreams.entry(upstream).or_insert(date);
+        *floor = date.max(*floor);
+    }
     let clock = writer.caller().clock;
     let row = BundleRow::new(manifest, candidate.id, clock);
     let subject = EventSubject {
@@ -28,7 +35,8 @@ pub(super) fn commit_bundle(writer: &mut Writer, belief: &Belief, candidate: &Ca
         stream: Some(manifest.stream.clone()),
         ..EventSubject::default()
     };
-    let detail = format!("{} files, {} bytes; {}", row.files, row.bytes, floors.describe());
+    let waived = candidate.waiver.as_ref().map_or_else(String::new, |waiver| format!("; {}", waiver.describe()));
+    let detail = format!("{} files, {} bytes; {}; {}{waived}", row.files, row.bytes, floors.describe(), belief.medium);
     let event = writer.event(EventKind::Accepted, subject, &detail);
     let fresh = belief.is_news(writer);
     writer.commit_floors(floors, &event, |change| {
@@ -43,7 +51,7 @@ pub(super) fn commit_trust(writer: &mut Writer, belief: &Belief) -> Result<Strin
     keep_trust(writer, belief)?;
     let floors = raised(writer.floors(), belief);
     let line = floors.describe();
-    let detail = format!("trust metadata alone; {line}");
+    let detail = format!("trust metadata alone; {line}; {}", belief.medium);
     let event = writer.event(EventKind::Accepted, EventSubject::default(), &detail);
     let clock = writer.caller().clock;
     writer.commit_floors(floors, &event, |change| change.set_refreshed(clock))?;

@@ -66,7 +66,7 @@ pub(super) fn copy(
     let store = repository.store()?;
     let (work, copied) = plan(&store, candidate)?;
     let free = sealift_fs::free_bytes(&repository.layout().store())?;
-    let needed = copied.bytes.saturating_add(RESERVE);
+    let needed = room_for(copied.bytes);
     if !work.is_empty() && needed > free {
         return Err(fault(ReceiveError::Full { name: candidate.name(), needed, free }));
     }
@@ -88,6 +88,12 @@ pub(super) fn copy(
         Err((_, Failure::Store(error))) => return Err(fault(ReceiveError::Store(error))),
     }
     Ok(copied)
+}
+
+/// Returns the free bytes that `bytes` of content ask for: a tenth more than they are, since a file system takes its part,
+/// and [`RESERVE`].
+fn room_for(bytes: u64) -> u64 {
+    bytes.saturating_add(bytes / 10).saturating_add(RESERVE)
 }
 
 /// Decides which contents have to be copied. Every other one must be in the store.
@@ -125,7 +131,7 @@ fn fault(error: ReceiveError) -> Stop {
 }
 
 /// Why one blob was not copied.
-enum Failure {
+pub(super) enum Failure {
     Refused(String),
     Medium(SourceError),
     Store(StoreError),
@@ -160,7 +166,12 @@ fn copy_all<'c>(
     first.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner).map_or(Ok(()), Err)
 }
 
-fn copy_one(entry: &FileEntry, batch: &Batch<'_>, source: &dyn Source, progress: &dyn Progress) -> Result<(), Failure> {
+pub(super) fn copy_one(
+    entry: &FileEntry,
+    batch: &Batch<'_>,
+    source: &dyn Source,
+    progress: &dyn Progress,
+) -> Result<(), Failure> {
     let mut content = match open_content(source, entry) {
         Ok(Some(content)) => content,
         Ok(None) => return Err(Failure::Refused("it is not carried".into())),
@@ -211,5 +222,17 @@ impl Content for StoreContent {
     fn open(&self, entry: &FileEntry) -> io::Result<Box<dyn Read + Send + '_>> {
         let file = self.store.open_blob(&entry.sha256).map_err(io::Error::other)?;
         Ok(Box::new(file))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{RESERVE, room_for};
+
+    #[test]
+    fn a_tenth_more_than_the_content_must_be_free() {
+        assert_eq!(room_for(0), RESERVE);
+        assert_eq!(room_for(10_000_000_000), 11_000_000_000 + RESERVE);
+        assert_eq!(room_for(u64::MAX), u64::MAX, "no overflow makes it little");
     }
 }

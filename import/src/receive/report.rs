@@ -5,6 +5,8 @@ use serde::Serialize;
 
 use super::candidate::Candidate;
 use super::content::Copied;
+use super::statements::{Waived, Waiver};
+use crate::mount::Ground;
 
 /// A bundle that was accepted.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -23,6 +25,9 @@ pub struct Accepted {
     pub bytes: u64,
     /// Contents that were in the store already.
     pub present: u64,
+    /// Why it came in although it, or its metadata, has expired.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub waiver: Option<Waiver>,
 }
 
 impl Accepted {
@@ -35,6 +40,7 @@ impl Accepted {
             blobs: copied.count(),
             bytes: copied.bytes,
             present: copied.present,
+            waiver: candidate.waiver.clone(),
         }
     }
 
@@ -60,4 +66,13 @@ pub struct ReceiveReport {
     pub older_metadata: bool,
     /// Leftovers of an interrupted run that were removed.
     pub swept: u64,
+    /// Contents that `scrub` asked for and this medium brought again.
+    pub healed: u64,
+    /// Bundles accepted before whose expiry was waived now.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub waived: Vec<Waived>,
+    /// What the medium lies on.
+    pub ground: Ground,
+    /// Whether it was read although it is mounted without the options that a medium must have.
+    pub allowed_mount: bool,
 }

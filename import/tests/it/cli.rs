@@ -52,7 +52,7 @@ fn failures_have_their_documented_codes_and_say_what_to_type_next() {
     fails(&state, &["receive", path], 20, &["locked by another process", nothing]);
     drop(held);
     std::fs::remove_file(state.join("trust/floor.json")).unwrap();
-    fails(&state, &["status"], 1, &["trust-state", "root 1", "backup", nothing]);
+    fails(&state, &["status"], 11, &["trust-state", "root 1", "backup", "trust recover", nothing]);
 }
 
 #[test]

@@ -82,6 +82,15 @@ pub struct Spec {
     pub evidence: bool,
     /// Changes the manifest after it was made.
     pub twist: fn(&mut Manifest),
+    /// Date of the upstream's Release file.
+    pub date: Timestamp,
+    /// Changes the upstream's words before it signs them: its index, and its Release file.
+    pub index: fn(String) -> String,
+    pub release: fn(String) -> String,
+    /// Changes what the upstream signed.
+    pub signed: fn(Vec<u8>) -> Vec<u8>,
+    /// The upstream's key, if it is not the one it always had.
+    pub signer: Option<RepositoryKey>,
 }
 
 pub fn spec(sequence: u64, debs: Vec<Deb>) -> Spec {
@@ -98,6 +107,11 @@ pub fn spec(sequence: u64, debs: Vec<Deb>) -> Spec {
         withdrawn: Vec::new(),
         evidence: true,
         twist: |_| (),
+        date: Timestamp::from_unix(created),
+        index: |text| text,
+        release: |text| text,
+        signed: |bytes| bytes,
+        signer: None,
     }
 }
 
@@ -157,6 +171,8 @@ impl Connected {
             expires,
             roles: Role::ALL.into_iter().map(role).collect(),
             evidence: self.keys.keys(Purpose::Evidence).map(|key| key.public().clone()).collect(),
+            people: BTreeMap::new(),
+            policy: sealift_trust::Policy::default(),
         };
         let root = self.keys.sign_metadata(&metadata::root(&draft).unwrap()).unwrap();
         self.roots.push((version, root));
@@ -219,6 +235,24 @@ impl Connected {
         self.manifests.insert((manifest.stream.to_string(), manifest.sequence.get()), manifest);
     }
 
+    /// Signs another manifest for a bundle that is on the medium already: one that no honest writer would write.
+    pub fn resign(&mut self, medium: &Medium, stream: &str, sequence: u64, twist: fn(&mut Manifest)) {
+        let mut manifest = self.manifests[&(stream.to_owned(), sequence)].clone();
+        twist(&mut manifest);
+        manifest.totals = Manifest::compute_totals(&manifest.files);
+        let bytes = serde_json::to_vec(&manifest).unwrap();
+        let id = Digest::of(&bytes);
+        let info = TargetInfo { length: bytes.len() as u64, sha256: id, custom: None };
+        self.targets.insert(rel(&Manifest::target_path(&manifest.stream, manifest.sequence)), info);
+        let dir = medium.file(&format!("bundles/{stream}/{sequence}"));
+        fs::write(dir.join("manifest.json"), bytes).unwrap();
+        fs::write(dir.join("evidence/build.dsse.json"), self.provenance(id)).unwrap();
+        for (name, bytes) in self.metadata().files() {
+            fs::write(medium.file(&format!("trust/metadata/{name}")), bytes).unwrap();
+        }
+        self.manifests.insert((stream.to_owned(), sequence), manifest);
+    }
+
     pub fn provenance(&self, id: Digest) -> Vec<u8> {
         let statement = Statement {
             subjects: vec![Subject { name: "manifest.json".into(), sha256: id }],
@@ -256,7 +290,7 @@ impl Connected {
                 architectures: vec!["amd64".into()],
                 codename: Some("bookworm-security".into()),
                 components: vec!["main".into()],
-                date: spec.created,
+                date: spec.date,
                 keyring: rel(&format!("{}/keyring.pgp", spec.upstream)),
                 kind: "apt".into(),
                 name: spec.upstream.parse().unwrap(),
@@ -276,13 +310,13 @@ impl Connected {
     fn upstream_files(&self, spec: &Spec) -> Vec<FileEntry> {
         let suite = format!("{}/dists/bookworm-security", spec.upstream);
         let listed = spec.debs.iter().chain(&spec.unselected);
-        let index = listed.map(Deb::stanza).collect::<Vec<_>>().join("\n").into_bytes();
+        let index = (spec.index)(listed.map(Deb::stanza).collect::<Vec<_>>().join("\n")).into_bytes();
         let release = ReleaseText {
             origin: "Example".into(),
             label: "Example-Security".into(),
             suite: "stable-security".into(),
             codename: "bookworm-security".into(),
-            date: spec.created,
+            date: spec.date,
             valid_until: None,
             architectures: vec!["amd64".into()],
             components: vec!["main".into()],
@@ -293,7 +327,9 @@ impl Connected {
                 sha256: Digest::of(&index),
             }],
         };
-        let in_release = self.upstream.sign_cleartext(&release.render(), spec.created).unwrap();
+        let signer = spec.signer.as_ref().unwrap_or(&self.upstream);
+        let in_release = signer.sign_cleartext(&(spec.release)(release.render()), spec.created).unwrap();
+        let in_release = (spec.signed)(in_release);
         let keyring = self.upstream.public_armored().unwrap();
         let upstream = spec.upstream;
         let mut files = vec![

@@ -6,10 +6,13 @@ mod cli;
 mod crash;
 mod fixture;
 mod hostile;
+mod live;
 mod publishing;
 mod receiving;
 mod refusing;
+mod scrubbing;
 mod state;
+mod upstream;
 
 #[test]
 fn every_file_of_this_directory_is_a_module() {
