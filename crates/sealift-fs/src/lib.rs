@@ -20,6 +20,7 @@ mod raw;
 pub mod remove;
 mod seam;
 pub mod store;
+mod temporary;
 pub mod tree;
 
 pub use append::{append, cut, open, read_tail, sync_filesystem};

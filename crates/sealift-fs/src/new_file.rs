@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use crate::error::{Context, PathError};
 use crate::file::{Mode, parent, sync_dir_for};
 use crate::raw::{self, OutFile};
+use crate::temporary;
 
 /// A file that is being written and has no name yet. Dropped without [`NewFile::replace`] or
 /// [`NewFile::keep_if_absent`], it leaves nothing behind.
@@ -17,16 +18,14 @@ pub struct NewFile {
 
 impl NewFile {
     /// Opens a temporary file beside `target`; the directory must exist.
+    ///
+    /// Its name comes from the target's, so that what a killed run left is taken away by the run that does its work.
     #[track_caller]
     pub fn beside(target: &Path, mode: Mode) -> Result<Self, PathError> {
         let dir = parent(target);
-        let mut builder = tempfile::Builder::new();
-        // Its own cleaning up would pass by the seam.
-        let made =
-            builder.prefix(".tmp-").disable_cleanup(true).make_in(dir, |path| OutFile::create_new(path, mode.bits()));
-        let (file, temp) = made.context("create a file in", dir)?.into_parts();
-        let unnamed = Unnamed { temp: Some(temp.to_path_buf()), target: target.to_owned() };
-        // NOTE: the builder's permissions pass through the umask; a published file must be readable whatever it is.
+        let (file, temp) = temporary::create(target, mode.bits()).context("create a file in", dir)?;
+        let unnamed = Unnamed { temp: Some(temp), target: target.to_owned() };
+        // The mode asked for passed through the umask; a published file must be readable whatever it is.
         file.set_mode(mode.bits()).context("set the mode of", target)?;
         Ok(Self { file, unnamed })
     }
@@ -53,7 +52,10 @@ impl NewFile {
     pub fn replace(self) -> Result<(), PathError> {
         let target = self.unnamed.target.clone();
         self.file.sync("replace, content").context("sync", &target)?;
-        self.into_unnamed().replace()?;
+        // Open, and so locked, until it has its name.
+        let Self { file, unnamed } = self;
+        unnamed.replace()?;
+        drop(file);
         sync_dir_for(parent(&target), "replace, name")
     }
 
@@ -62,12 +64,15 @@ impl NewFile {
     pub fn keep_if_absent(self) -> Result<bool, PathError> {
         let target = self.unnamed.target.clone();
         self.file.sync("keep_if_absent, content").context("sync", &target)?;
-        let named = self.into_unnamed().keep()?;
+        let Self { file, unnamed } = self;
+        let named = unnamed.keep()?;
+        drop(file);
         sync_dir_for(parent(&target), "keep_if_absent, name")?;
         Ok(named)
     }
 
-    /// Closes the file; the caller syncs a whole group before any of it gets its name.
+    /// Closes the file; the caller, who is the only writer of the directory, syncs a whole group before any of it gets
+    /// its name.
     pub(crate) fn into_unnamed(self) -> Unnamed {
         self.unnamed
     }
