@@ -119,6 +119,8 @@ impl TrustedSet {
         check_named_version(named.version(), &new)?;
         // 5.5.5: no listed document vanishes or goes back.
         if let Some(old) = self.floor(self.old_snapshot.as_ref())? {
+            // Stricter than 5.5.5: one version has one content. The reference client goes on with the one it stored.
+            check_not_older(old, &new)?;
             check_listed(old, &new)?;
         }
         // 5.5.6

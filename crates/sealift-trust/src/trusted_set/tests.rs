@@ -244,22 +244,21 @@ fn refuses_rollback_behind_what_was_trusted_before() {
 #[test]
 fn refuses_targets_that_go_back_or_vanish_in_a_newer_snapshot() {
     let old = Repository::new(2);
-    let with_meta = |meta: Value| {
+    let with_meta = |version: u64, meta: Value| {
         let mut repo = Repository::new(2);
-        repo.snapshot = sign(&signed("snapshot", 3, json!({ "meta": meta })), &[21]);
-        let meta = json!({ "meta": { "snapshot.json": described(3, &repo.snapshot) } });
-        repo.timestamp = sign(&signed("timestamp", 3, meta), &[31]);
+        repo.snapshot = sign(&signed("snapshot", version, json!({ "meta": meta })), &[21]);
+        let meta = json!({ "meta": { "snapshot.json": described(version, &repo.snapshot) } });
+        repo.timestamp = sign(&signed("timestamp", version, meta), &[31]);
         repo
     };
     let before = Previous { timestamp: Some(&old.timestamp), snapshot: Some(&old.snapshot) };
-    let refusal = load(&with_meta(json!({ "targets.json": { "version": 1 } })), before).unwrap_err();
+    let refusal = load(&with_meta(3, json!({ "targets.json": { "version": 1 } })), before).unwrap_err();
     assert_eq!(refusal, Refusal::Rollback { role: Role::Targets, trusted: 2, found: 1 });
 
-    let two = with_meta(json!({ "targets.json": { "version": 2 }, "x.json": { "version": 1 } }));
-    let mut next = with_meta(json!({ "targets.json": { "version": 2 } }));
-    next.timestamp = edited(&next.timestamp, &[31], |b| b["version"] = 4.into());
+    let two = with_meta(3, json!({ "targets.json": { "version": 2 }, "x.json": { "version": 1 } }));
+    let next = with_meta(4, json!({ "targets.json": { "version": 2 } }));
     let before = Previous { timestamp: Some(&two.timestamp), snapshot: Some(&two.snapshot) };
-    assert_eq!(load(&next, before).unwrap_err(), Refusal::Dropped { version: 3, file: "x.json".into() });
+    assert_eq!(load(&next, before).unwrap_err(), Refusal::Dropped { version: 4, file: "x.json".into() });
 }
 
 #[test]
@@ -269,6 +268,21 @@ fn refuses_two_contents_under_one_timestamp_version() {
     new.timestamp = edited(&new.timestamp, &[31], |b| b["expires"] = json!(now().plus_days(9)));
     let before = Previous { timestamp: Some(&old.timestamp), snapshot: None };
     assert_eq!(load(&new, before).unwrap_err(), Refusal::Equivocation { role: Role::Timestamp, version: 1 });
+}
+
+#[test]
+fn refuses_two_contents_under_one_snapshot_version() {
+    let old = Repository::new(1);
+    let mut new = Repository::new(1);
+    new.snapshot = edited(&new.snapshot, &[21], |b| b["expires"] = json!(now().plus_days(9)));
+    let meta = described(1, &new.snapshot);
+    new.timestamp = edited(&new.timestamp, &[31], |b| {
+        b["version"] = 2.into();
+        b["meta"]["snapshot.json"] = meta;
+    });
+    load(&new, Previous::default()).unwrap();
+    let before = Previous { timestamp: Some(&old.timestamp), snapshot: Some(&old.snapshot) };
+    assert_eq!(load(&new, before).unwrap_err(), Refusal::Equivocation { role: Role::Snapshot, version: 1 });
 }
 
 #[test]
