@@ -26,4 +26,4 @@ pub use policy::{Policy, Verdict};
 pub use receipt::{Held, Receipt, ReceiptRefusal, VerifiedReceipt};
 pub use refusal::{ExitClass, Refusal};
 pub use statement::{PersonStatement, Said, Statement, StatementKind, Subject};
-pub use trusted_set::{Previous, TrustedSet};
+pub use trusted_set::{Previous, TrustedSet, TufSet};

@@ -3,7 +3,11 @@
 //! [`Signed`] keeps the bytes as received; signatures are checked over the canonical form of what was parsed from
 //! them. Whether a document is *believed* is decided by [`TrustedSet`](crate::TrustedSet), not here.
 
+mod delegations;
+mod hashes;
 mod keys;
+mod patterns;
+mod role_name;
 mod root;
 mod snapshot;
 mod targets;
@@ -13,12 +17,16 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use sealift_model::digest::unhex;
 use sealift_model::escape::printable;
-use sealift_model::{Digest, Timestamp, json};
+use sealift_model::{Timestamp, json};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
+pub use delegations::{DelegatingTargets, Delegation, Delegations, TargetFile, TargetMismatch};
+pub use hashes::{HashMismatch, Hashes};
 pub use keys::RoleKeys;
+pub use patterns::Paths;
+pub use role_name::{RoleName, RoleNameError, percent_encoded};
 pub use root::Root;
 pub use snapshot::Snapshot;
 pub use targets::{TargetInfo, Targets};
@@ -213,13 +221,18 @@ pub struct MetaInfo {
     #[serde(default, deserialize_with = "present")]
     length: Option<u64>,
     #[serde(default, deserialize_with = "present")]
-    hashes: Option<Object<Hashes>>,
+    hashes: Option<Hashes>,
 }
 
 impl MetaInfo {
     /// Returns the version the parent names.
     pub fn version(&self) -> u64 {
         self.version
+    }
+
+    /// Returns the length in bytes, if the parent names it.
+    pub fn length(&self) -> Option<u64> {
+        self.length
     }
 
     /// Refuses bytes that are not the ones the parent describes.
@@ -229,28 +242,23 @@ impl MetaInfo {
             Some(expected) if expected != found => return Err(Refusal::Length { role, expected, found }),
             _ => {}
         }
-        let found = Digest::of(bytes);
-        match &self.hashes {
-            Some(Object(hashes)) if hashes.sha256 != found => {
-                Err(Refusal::Digest { role, expected: hashes.sha256, found })
-            }
-            _ => Ok(()),
+        match self.hashes.as_ref().map_or(Ok(()), |hashes| hashes.check(bytes)) {
+            Ok(()) => Ok(()),
+            Err(HashMismatch::Sha256 { expected, found }) => Err(Refusal::Digest { role, expected, found }),
+            Err(source) => Err(Refusal::Hash { role, source }),
         }
     }
 
-    fn check(&self, role: Role) -> Result<(), Refusal> {
+    fn check(&self, role: Role, profile: Profile) -> Result<(), Refusal> {
         if self.version == 0 {
             return Err(Refusal::Malformed { role, reason: "it names a version 0".into() });
         }
+        let narrow = self.hashes.as_ref().is_none_or(|hashes| hashes.only_sha256().is_some());
+        if profile == Profile::Sealift && !narrow {
+            return Err(Refusal::Malformed { role, reason: "it states a hash other than SHA-256".into() });
+        }
         Ok(())
     }
-}
-
-/// SHA-256 and nothing else: a hash we did not check would be one that another reader refuses.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct Hashes {
-    pub(crate) sha256: Digest,
 }
 
 pub(crate) type MetaMap = BTreeMap<String, Object<MetaInfo>>;

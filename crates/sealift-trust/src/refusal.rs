@@ -3,6 +3,7 @@
 use sealift_model::{Digest, PersonId, Timestamp};
 
 use crate::key::{KeyError, KeyId, Purpose, Role};
+use crate::metadata::{HashMismatch, RoleName};
 
 /// Which exit code a refusal leads to (reference/exit-codes).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -124,6 +125,56 @@ pub enum Refusal {
         /// Digest found.
         found: Digest,
     },
+    /// Another hash differs from what the signed parent states, or is none that can be checked.
+    #[error("{role} metadata has not the hashes that were signed")]
+    Hash {
+        /// The document.
+        role: Role,
+        /// How they differ.
+        #[source]
+        source: HashMismatch,
+    },
+    /// Targets metadata of a delegated role was refused.
+    #[error("the targets metadata of the delegated role `{name}` is refused")]
+    Delegated {
+        /// The role.
+        name: RoleName,
+        /// Why.
+        #[source]
+        source: Box<Refusal>,
+    },
+    /// Too few good signatures by the keys that a delegator names.
+    #[error("version {version} has {valid} of {required} required signatures by keys that {delegator} names")]
+    DelegationThreshold {
+        /// Whose delegation it is, made printable.
+        delegator: String,
+        /// The document's version.
+        version: u64,
+        /// Distinct keys that signed.
+        valid: usize,
+        /// How many must.
+        required: usize,
+    },
+    /// A delegated role that snapshot metadata does not list.
+    #[error("snapshot metadata version {version} does not list the delegated role `{name}`")]
+    Unlisted {
+        /// Version of the snapshot metadata.
+        version: u64,
+        /// The role.
+        name: RoleName,
+    },
+    /// A search visited as many roles as one may.
+    #[error("more than {limit} roles would have to be searched")]
+    TooManyRoles {
+        /// How many it may visit.
+        limit: usize,
+    },
+    /// More new roots in one go than anybody needs.
+    #[error("more than {limit} root metadata versions in one go")]
+    TooManyRoots {
+        /// How many are followed.
+        limit: u64,
+    },
     /// Version differs from what the signed parent states.
     #[error("{role} metadata has version {found}, but version {expected} belongs here")]
     VersionMismatch {
@@ -200,7 +251,13 @@ impl Refusal {
             | Self::Equivocation { .. }
             | Self::Dropped { .. }
             | Self::Expired { .. } => ExitClass::Order,
+            Self::Delegated { source, .. } => source.exit_class(),
             Self::TooLarge { .. }
+            | Self::TooManyRoots { .. }
+            | Self::TooManyRoles { .. }
+            | Self::Hash { .. }
+            | Self::DelegationThreshold { .. }
+            | Self::Unlisted { .. }
             | Self::Malformed { .. }
             | Self::Unsupported { .. }
             | Self::Key { .. }
@@ -223,9 +280,12 @@ impl Refusal {
             Self::Unsupported { .. } => "metadata-unsupported",
             Self::Key { .. } => "key-unusable",
             Self::SharedKey { .. } | Self::SharedPerson { .. } => "key-shared",
-            Self::Threshold { .. } => "threshold",
+            Self::Threshold { .. } | Self::DelegationThreshold { .. } => "threshold",
+            Self::Delegated { source, .. } => source.code(),
+            Self::Unlisted { .. } => "unlisted",
+            Self::TooManyRoles { .. } | Self::TooManyRoots { .. } => "metadata-limit",
             Self::Length { .. } => "metadata-length",
-            Self::Digest { .. } => "metadata-digest",
+            Self::Digest { .. } | Self::Hash { .. } => "metadata-digest",
             Self::VersionMismatch { .. } => "metadata-version",
             Self::Rollback { .. } => "rollback",
             Self::Equivocation { .. } => "equivocation",
@@ -246,14 +306,18 @@ impl Refusal {
             | Self::Threshold { role, .. }
             | Self::Length { role, .. }
             | Self::Digest { role, .. }
+            | Self::Hash { role, .. }
             | Self::VersionMismatch { role, .. }
             | Self::Rollback { role, .. }
             | Self::Equivocation { role, .. }
             | Self::Expired { role, .. }
             | Self::Premature { role, .. }
             | Self::PreviousDamaged { role } => *role,
-            Self::Dropped { .. } => Role::Snapshot,
-            Self::SharedKey { .. } | Self::SharedPerson { .. } | Self::RootTooLate => Role::Root,
+            Self::Dropped { .. } | Self::Unlisted { .. } => Role::Snapshot,
+            Self::Delegated { .. } | Self::DelegationThreshold { .. } | Self::TooManyRoles { .. } => Role::Targets,
+            Self::SharedKey { .. } | Self::SharedPerson { .. } | Self::RootTooLate | Self::TooManyRoots { .. } => {
+                Role::Root
+            }
         }
     }
 }

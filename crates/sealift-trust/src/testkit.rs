@@ -118,3 +118,31 @@ impl Repository {
         Self { root: sign(&root(1), &[1, 2]), targets, snapshot, timestamp }
     }
 }
+
+/// Returns a delegation: the role's keys and threshold as the delegator names them.
+pub fn delegation(name: &str, keys: &[u8], paths: &[&str], terminating: bool) -> Value {
+    let mut value = role(keys, 1);
+    (value["name"], value["paths"], value["terminating"]) = (name.into(), json!(paths), terminating.into());
+    value
+}
+
+/// Returns the `signed` part of targets metadata that lists `targets` and delegates.
+pub fn delegating(version: u64, targets: &[&str], keys: &[u8], roles: &[Value]) -> Value {
+    let info = |name: &&str| json!({ "length": 1, "hashes": { "sha256": Digest::of(name.as_bytes()) } });
+    let list: Map<_, _> = targets.iter().map(|name| ((*name).to_owned(), info(name))).collect();
+    let delegations = json!({ "keys": key_table(keys), "roles": roles });
+    signed("targets", version, json!({ "targets": list, "delegations": delegations }))
+}
+
+impl Repository {
+    /// Builds it around targets metadata and that of delegated roles, all of one version and already signed.
+    pub fn with_delegated(version: u64, targets: &Value, roles: &[(&str, &[u8])]) -> Self {
+        let targets = sign(targets, &[11, 12]);
+        let mut meta = Map::from_iter([("targets.json".to_owned(), described(version, &targets))]);
+        meta.extend(roles.iter().map(|(name, bytes)| (format!("{name}.json"), described(version, bytes))));
+        let snapshot = sign(&signed("snapshot", version, json!({ "meta": meta })), &[21]);
+        let meta = json!({ "meta": { "snapshot.json": described(version, &snapshot) } });
+        let timestamp = sign(&signed("timestamp", version, meta), &[31]);
+        Self { root: sign(&root(1), &[1, 2]), targets, snapshot, timestamp }
+    }
+}

@@ -1,16 +1,26 @@
 //! The trust decision: documents go in one after the other, each is believed or refused.
 //!
-//! Order is root, newer roots, timestamp, snapshot, targets, each judged by what was believed before it. The set does
-//! no I/O and does not know where bytes come from; the time is fixed when it is made. After a refusal the set stands
-//! where it stood before the refused document. Clause numbers are those of the TUF specification 1.0.34.
+//! Order is root, newer roots, timestamp, snapshot, targets, delegated targets, each judged by what was believed before
+//! it. The set does no I/O and does not know where bytes come from; the time is fixed when it is made. After a refusal
+//! the set stands where it stood before the refused document. Clause numbers are those of the TUF specification 1.0.34.
+//!
+//! [`TrustedSet`] is what media are judged by. [`TufSet`] is the same workflow on the whole of TUF, with delegations,
+//! which a [`Search`] walks; it exists so that others can hold us to the specification (format/trust §8).
 
+mod search;
 #[cfg(test)]
 mod tests;
 
+use std::collections::BTreeMap;
+
 use sealift_model::{RelPath, Timestamp};
 
+pub use search::{MOST_ROLES, Need, Search, Step};
+
 use crate::key::{PublicKey, Role};
-use crate::metadata::{Body, Root, Signed, Snapshot, TargetInfo, Targets, TimestampMeta};
+use crate::metadata::{
+    Body, DelegatingTargets, Profile, RoleName, Root, Signed, Snapshot, TargetInfo, Targets, TimestampMeta,
+};
 use crate::refusal::Refusal;
 use crate::strict::Object;
 
@@ -23,9 +33,29 @@ pub struct Previous<'a> {
     pub snapshot: Option<&'a [u8]>,
 }
 
+/// How many newer roots are followed in one go; the specification's Y (5.3.3).
+pub const MOST_ROOTS: u64 = 256;
+
+/// Targets metadata of either kind.
+pub trait TargetsBody: Body {
+    /// Which documents go with it.
+    const PROFILE: Profile;
+}
+
+impl TargetsBody for Targets {
+    const PROFILE: Profile = Profile::Sealift;
+}
+
+impl TargetsBody for DelegatingTargets {
+    const PROFILE: Profile = Profile::Tuf;
+}
+
+/// The set for the whole of TUF.
+pub type TufSet = TrustedSet<DelegatingTargets>;
+
 /// What is believed so far.
 #[derive(Debug, Clone)]
-pub struct TrustedSet {
+pub struct TrustedSet<T = Targets> {
     now: Timestamp,
     first_root: Signed<Root>,
     root: Signed<Root>,
@@ -33,7 +63,8 @@ pub struct TrustedSet {
     old_snapshot: Option<Signed<Snapshot>>,
     timestamp: Option<Signed<TimestampMeta>>,
     snapshot: Option<Signed<Snapshot>>,
-    targets: Option<Signed<Targets>>,
+    targets: Option<Signed<T>>,
+    delegated: BTreeMap<RoleName, Signed<T>>,
 }
 
 impl TrustedSet {
@@ -46,18 +77,51 @@ impl TrustedSet {
 
     /// Starts from a trusted root and the documents trusted under it, which nothing may roll back behind.
     pub fn with_previous(root: &[u8], previous: Previous<'_>, now: Timestamp) -> Result<Self, Refusal> {
+        let mut set = Self::start(root, now)?;
+        set.old_timestamp = previous.timestamp.map(read_stored).transpose()?;
+        set.old_snapshot = previous.snapshot.map(read_stored).transpose()?;
+        Ok(set)
+    }
+
+    /// Returns what is signed of a target; `None` if it is not listed or no targets metadata is trusted yet.
+    pub fn target(&self, path: &RelPath) -> Option<&TargetInfo> {
+        self.targets.as_ref()?.body().get(path)
+    }
+
+    /// Returns the keys that may sign evidence.
+    pub fn evidence_keys(&self) -> &[PublicKey] {
+        self.root.body().evidence_keys()
+    }
+}
+
+impl TufSet {
+    /// Starts from a root that the caller trusts, for the whole of TUF.
+    ///
+    /// Documents of an earlier run that do not verify are left out, as the reference implementation does; who needs
+    /// them to count uses [`TrustedSet::with_previous`].
+    pub fn for_tuf(root: &[u8], previous: Previous<'_>, now: Timestamp) -> Result<Self, Refusal> {
+        let mut set = Self::start(root, now)?;
+        set.old_timestamp = previous.timestamp.and_then(|bytes| Signed::parse_as(bytes, Profile::Tuf).ok());
+        set.old_snapshot = previous.snapshot.and_then(|bytes| Signed::parse_as(bytes, Profile::Tuf).ok());
+        Ok(set)
+    }
+}
+
+impl<T: TargetsBody> TrustedSet<T> {
+    fn start(root: &[u8], now: Timestamp) -> Result<Self, Refusal> {
         // 5.2: the trusted root comes from outside; that it signs itself shows that it is whole.
-        let root = Signed::<Root>::parse(root)?;
+        let root = Signed::<Root>::parse_as(root, T::PROFILE)?;
         root.check_threshold(&root)?;
         Ok(Self {
             now,
             first_root: root.clone(),
             root,
-            old_timestamp: previous.timestamp.map(read_stored).transpose()?,
-            old_snapshot: previous.snapshot.map(read_stored).transpose()?,
+            old_timestamp: None,
+            old_snapshot: None,
             timestamp: None,
             snapshot: None,
             targets: None,
+            delegated: BTreeMap::new(),
         })
     }
 
@@ -66,7 +130,11 @@ impl TrustedSet {
         if self.timestamp.is_some() {
             return Err(Refusal::RootTooLate);
         }
-        let new = Signed::<Root>::parse(bytes)?;
+        // 5.3.3: the end of the chain comes within a bounded number of steps.
+        if self.root.version().saturating_sub(self.first_root.version()) >= MOST_ROOTS {
+            return Err(Refusal::TooManyRoots { limit: MOST_ROOTS });
+        }
+        let new = Signed::<Root>::parse_as(bytes, T::PROFILE)?;
         // 5.3.4: signed by a threshold of the old keys and of its own.
         new.check_threshold(&self.root)?;
         new.check_threshold(&new)?;
@@ -78,19 +146,19 @@ impl TrustedSet {
         if new.version() != expected {
             return Err(Refusal::VersionMismatch { role: Role::Root, expected, found: new.version() });
         }
-        // 5.3.6: an intermediate root may be expired; the last one is checked before timestamp metadata.
+        // 5.3.6, 5.3.7: an intermediate root may be expired; the last one is checked before timestamp metadata.
         self.root = new;
         Ok(&self.root)
     }
 
     /// Takes timestamp metadata. No root can be added afterwards.
     pub fn update_timestamp(&mut self, bytes: &[u8]) -> Result<&Signed<TimestampMeta>, Refusal> {
-        // 5.3.10: against freeze by an old root.
+        // 5.3.10: against freeze by an old root. 5.3.11: `floor` leaves out what rotated keys signed.
         self.root.check_expiry(self.now)?;
         let old_timestamp = self.floor(self.old_timestamp.as_ref())?;
         let old_snapshot = self.floor(self.old_snapshot.as_ref())?;
         // 5.4.2
-        let new = Signed::<TimestampMeta>::parse(bytes)?;
+        let new = Signed::<TimestampMeta>::parse_as(bytes, T::PROFILE)?;
         new.check_threshold(&self.root)?;
         // 5.4.3: neither it nor the snapshot it names goes back.
         if let Some(old) = self.timestamp.as_ref().or(old_timestamp) {
@@ -104,6 +172,7 @@ impl TrustedSet {
         new.check_expiry(self.now)?;
         self.snapshot = None;
         self.targets = None;
+        self.delegated.clear();
         Ok(self.timestamp.insert(new))
     }
 
@@ -113,7 +182,7 @@ impl TrustedSet {
         // 5.5.2, before anything of it is parsed
         named.check_bytes(Role::Snapshot, bytes)?;
         // 5.5.3
-        let new = Signed::<Snapshot>::parse(bytes)?;
+        let new = Signed::<Snapshot>::parse_as(bytes, T::PROFILE)?;
         new.check_threshold(&self.root)?;
         // 5.5.4
         check_named_version(named.version(), &new)?;
@@ -126,32 +195,23 @@ impl TrustedSet {
         // 5.5.6
         new.check_expiry(self.now)?;
         self.targets = None;
+        self.delegated.clear();
         Ok(self.snapshot.insert(new))
     }
 
     /// Takes the targets metadata that the snapshot metadata names.
-    pub fn update_targets(&mut self, bytes: &[u8]) -> Result<&Signed<Targets>, Refusal> {
+    pub fn update_targets(&mut self, bytes: &[u8]) -> Result<&Signed<T>, Refusal> {
         let named = self.snapshot.as_ref().ok_or(premature(Role::Targets, Role::Snapshot))?.body().targets();
         // 5.6.2
         named.check_bytes(Role::Targets, bytes)?;
         // 5.6.3
-        let new = Signed::<Targets>::parse(bytes)?;
+        let new = Signed::<T>::parse_as(bytes, T::PROFILE)?;
         new.check_threshold(&self.root)?;
         // 5.6.4
         check_named_version(named.version(), &new)?;
         // 5.6.5
         new.check_expiry(self.now)?;
         Ok(self.targets.insert(new))
-    }
-
-    /// Returns what is signed of a target; `None` if it is not listed or no targets metadata is trusted yet.
-    pub fn target(&self, path: &RelPath) -> Option<&TargetInfo> {
-        self.targets.as_ref()?.body().get(path)
-    }
-
-    /// Returns the keys that may sign evidence.
-    pub fn evidence_keys(&self) -> &[PublicKey] {
-        self.root.body().evidence_keys()
     }
 
     /// Returns the trusted root.
@@ -170,7 +230,7 @@ impl TrustedSet {
     }
 
     /// Returns the trusted targets metadata.
-    pub fn targets(&self) -> Option<&Signed<Targets>> {
+    pub fn targets(&self) -> Option<&Signed<T>> {
         self.targets.as_ref()
     }
 
@@ -183,14 +243,15 @@ impl TrustedSet {
     ///
     /// 5.3.11: after its role's keys were replaced, a document that the new keys do not vouch for is forgotten;
     /// otherwise whoever held the old keys could have pushed the version so high that nothing ever passes again.
-    fn floor<'a, T: Body>(&self, old: Option<&'a Signed<T>>) -> Result<Option<&'a Signed<T>>, Refusal> {
+    fn floor<'a, B: Body>(&self, old: Option<&'a Signed<B>>) -> Result<Option<&'a Signed<B>>, Refusal> {
         let Some(document) = old else { return Ok(None) };
         if document.check_threshold(&self.root).is_ok() {
             return Ok(Some(document));
         }
-        if self.root.body().role(T::ROLE) == self.first_root.body().role(T::ROLE) {
+        let unchanged = self.root.body().role(B::ROLE) == self.first_root.body().role(B::ROLE);
+        if unchanged && T::PROFILE == Profile::Sealift {
             // The keys did not change, so nothing but damage explains it: fail closed.
-            return Err(Refusal::PreviousDamaged { role: T::ROLE });
+            return Err(Refusal::PreviousDamaged { role: B::ROLE });
         }
         Ok(None)
     }

@@ -10,14 +10,16 @@ use crate::key::{KeyError, KeyId, PublicKey, Role};
 use crate::refusal::Refusal;
 use crate::strict::Object;
 
-/// Keys that python-tuf knows and sealift does not verify with.
-const FOREIGN: [(&str, &str); 6] = [
+/// Keys that the reference implementation reads and sealift does not verify with.
+const FOREIGN: [(&str, &str); 8] = [
     ("rsa", "rsassa-pss-sha256"),
+    ("rsa", "rsassa-pss-sha384"),
+    ("rsa", "rsassa-pss-sha512"),
     ("rsa", "rsa-pkcs1v15-sha256"),
+    ("rsa", "rsa-pkcs1v15-sha384"),
+    ("rsa", "rsa-pkcs1v15-sha512"),
     ("ecdsa", "ecdsa-sha2-nistp384"),
     ("ecdsa-sha2-nistp384", "ecdsa-sha2-nistp384"),
-    ("ed448", "ed448"),
-    ("sigstore-oidc", "Fulcio"),
 ];
 
 /// The keys of one role and how many of them must sign.

@@ -1,4 +1,7 @@
-//! Targets metadata: the manifests that may be imported, each with length and digest.
+//! Targets metadata as media carry it: the manifests that may be imported, each with length and digest.
+//!
+//! It names everything itself. Delegations are read by [`DelegatingTargets`](super::DelegatingTargets), which no medium
+//! may hold (decision 0009).
 
 use std::collections::BTreeMap;
 
@@ -6,7 +9,7 @@ use sealift_model::{Digest, RelPath};
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::{Body, Hashes, Profile, from_value};
+use super::{Body, Hashes, Profile, from_value, malformed};
 use crate::key::Role;
 use crate::refusal::Refusal;
 use crate::strict::{Object, present};
@@ -38,7 +41,7 @@ struct Fields {
 #[derive(Deserialize)]
 struct TargetField {
     length: u64,
-    hashes: Object<Hashes>,
+    hashes: Hashes,
     #[serde(default, deserialize_with = "present")]
     custom: Option<Value>,
 }
@@ -64,11 +67,12 @@ impl Body for Targets {
         if fields.delegations.is_some() {
             return Err(Refusal::Unsupported { role: Role::Targets, what: "delegations" });
         }
-        let info = |Object(f): Object<TargetField>| TargetInfo {
-            length: f.length,
-            sha256: f.hashes.0.sha256,
-            custom: f.custom,
+        let info = |Object(field): Object<TargetField>| {
+            let sha256 = field.hashes.only_sha256();
+            let sha256 = sha256.ok_or(malformed(Role::Targets, &"it states a hash other than SHA-256"))?;
+            Ok(TargetInfo { length: field.length, sha256, custom: field.custom })
         };
-        Ok(Self { targets: fields.targets.into_iter().map(|(path, field)| (path, info(field))).collect() })
+        let targets = fields.targets.into_iter().map(|(path, field)| Ok((path, info(field)?)));
+        Ok(Self { targets: targets.collect::<Result<_, Refusal>>()? })
     }
 }

@@ -37,10 +37,10 @@ impl Body for TimestampMeta {
     const ROLE: Role = Role::Timestamp;
     const LIMIT: usize = 16_384;
 
-    fn read(signed: &Value, _profile: Profile) -> Result<Self, Refusal> {
+    fn read(signed: &Value, profile: Profile) -> Result<Self, Refusal> {
         let fields: Fields = from_value(Role::Timestamp, signed)?;
         let Object(Meta { snapshot: Object(snapshot) }) = fields.meta;
-        snapshot.check(Role::Timestamp)?;
+        snapshot.check(Role::Timestamp, profile)?;
         Ok(Self { snapshot })
     }
 }
