@@ -13,13 +13,13 @@ use std::str::FromStr;
 use sealift_fs::{
     Lock, LockError, Mode, PathError, create_dir, list_dir, remove_file, remove_tree, rename, sync_dir, write_new,
 };
-use sealift_model::Timestamp;
 use sealift_model::digest::hex;
-use sealift_trust::{PublicKey, Purpose, Role, Root, Signed, TrustedSet};
+use sealift_model::{PersonId, Timestamp};
+use sealift_trust::{Policy, PublicKey, Purpose, Role, Root, Signed, TrustedSet};
 
 use crate::draft::{Draft, DraftError};
 use crate::key_file::{self, KdfParams, KeyFileError};
-use crate::metadata::{self, MetadataError, RoleDraft, RootDraft};
+use crate::metadata::{self, MetadataError, PersonDraft, RoleDraft, RootDraft};
 use crate::passphrase::Passphrase;
 use crate::secret::SecretKey;
 
@@ -159,12 +159,20 @@ pub fn check_target(dir: &Path) -> Result<(), CeremonyError> {
     }
 }
 
-/// Public keys that holders made themselves, by role.
-pub type Given = BTreeMap<Role, Vec<PublicKey>>;
+/// What people bring to the ceremony.
+#[derive(Debug, Clone, Default)]
+pub struct Given {
+    /// Public keys that holders made themselves, by role.
+    pub keys: BTreeMap<Role, Vec<PublicKey>>,
+    /// People who may make statements.
+    pub people: BTreeMap<PersonId, PersonDraft>,
+    /// How many people each kind of statement takes.
+    pub policy: Policy,
+}
 
 /// Makes `dir/root.json` and `dir/keys/*.key`.
 pub fn create(dir: &Path, ceremony: &Ceremony, passphrase: &Passphrase) -> Result<Created, CeremonyError> {
-    create_with(dir, ceremony, &Given::new(), passphrase)
+    create_with(dir, ceremony, &Given::default(), passphrase)
 }
 
 /// The same with some public keys given; of those no private half is made. If the root keys made here do not reach the
@@ -206,7 +214,7 @@ pub fn create_with(
 }
 
 fn check_given(ceremony: &Ceremony, given: &Given) -> Result<(), CeremonyError> {
-    for (role, keys) in given {
+    for (role, keys) in &given.keys {
         let quorum = ceremony.quorum(*role);
         if keys.len() > quorum.of() {
             return Err(CeremonyError::TooManyKeys { role: *role, given: keys.len(), quorum });
@@ -253,7 +261,7 @@ fn build(dir: &Path, ceremony: &Ceremony, given: &Given, passphrase: &Passphrase
     let mut root_keys = Vec::new();
     for role in Role::ALL {
         let quorum = ceremony.quorum(role);
-        let mut keys = given.get(&role).cloned().unwrap_or_default();
+        let mut keys = given.keys.get(&role).cloned().unwrap_or_default();
         let secrets = generate(role.into(), quorum.of().saturating_sub(keys.len()))?;
         names.extend(write_keys(&keys_dir, &secrets, passphrase, ceremony.cost)?);
         keys.extend(secrets.iter().map(|s| s.public().clone()));
@@ -265,7 +273,8 @@ fn build(dir: &Path, ceremony: &Ceremony, given: &Given, passphrase: &Passphrase
     let evidence = generate(Purpose::Evidence, 1)?;
     names.extend(write_keys(&keys_dir, &evidence, passphrase, ceremony.cost)?);
     let evidence = evidence.iter().map(|s| s.public().clone()).collect();
-    let unsigned = metadata::root(&RootDraft::new(1, ceremony.expires, roles, evidence))?;
+    let draft = RootDraft::new(1, ceremony.expires, roles, evidence);
+    let unsigned = metadata::root(&RootDraft { people: given.people.clone(), policy: given.policy, ..draft })?;
     let (root, draft) = write_root(dir, ceremony, &unsigned, &root_keys)?;
     sync_dir(dir)?;
     Ok(Made { root, names, draft })
@@ -400,7 +409,8 @@ mod tests {
         let temp = tempfile::tempdir().unwrap();
         let dir = temp.path().join("trust");
         let holders = [1, 2].map(|n| SecretKey::from_seed(Purpose::Root, &[n; 32]));
-        let given: Given = [(Role::Root, holders.iter().map(|key| key.public().clone()).collect())].into();
+        let keys = [(Role::Root, holders.iter().map(|key| key.public().clone()).collect())].into();
+        let given = Given { keys, ..Given::default() };
         let ceremony = Ceremony { quorums: [(Role::Root, Quorum::new(2, 2).unwrap())].into(), ..ceremony() };
         let made = create_with(&dir, &ceremony, &given, &passphrase("insecure-test")).unwrap();
         assert!(!made.root_file.exists());

@@ -1,6 +1,8 @@
 //! The command line of `sealift-keys`: one file a verb, each parses, calls the library and renders.
 
+mod approve;
 mod attach;
+mod countersign;
 mod error;
 mod export;
 mod fingerprint;
@@ -8,9 +10,13 @@ mod generate;
 mod init;
 mod key_arg;
 mod passphrase;
+mod person;
 mod root;
+mod scan;
 mod show;
 mod sign;
+mod statement;
+mod waive;
 
 use std::process::ExitCode;
 
@@ -42,6 +48,15 @@ enum Verb {
     Export(export::ExportArgs),
     Sign(sign::SignArgs),
     Attach(attach::AttachArgs),
+    #[command(subcommand)]
+    Person(person::PersonVerb),
+    Approve(approve::ApproveArgs),
+    Scan(scan::ScanArgs),
+    #[command(subcommand)]
+    Waive(waive::WaiveVerb),
+    Countersign(countersign::CountersignArgs),
+    #[command(subcommand)]
+    Statement(statement::StatementVerb),
 }
 
 /// Runs the tool.
@@ -57,6 +72,12 @@ pub fn main() -> ExitCode {
             Verb::Export(args) => export::run(&args, term),
             Verb::Sign(args) => sign::run(&args, term),
             Verb::Attach(args) => attach::run(&args, term),
+            Verb::Person(verb) => person::run(&verb, term),
+            Verb::Approve(args) => approve::run(&args, term),
+            Verb::Scan(args) => scan::run(&args, term),
+            Verb::Waive(verb) => waive::run(&verb, term),
+            Verb::Countersign(args) => countersign::run(&args, term),
+            Verb::Statement(verb) => statement::run(&verb, term),
         },
     )
 }

@@ -13,7 +13,9 @@ pub mod key_file;
 pub mod lint;
 pub mod metadata;
 pub mod passphrase;
+pub mod person;
 pub mod secret;
+pub mod statement;
 pub mod summary;
 pub mod tally;
 

@@ -3,12 +3,14 @@
 //! Documents are canonical JSON; signing the same document with the same keys gives the same bytes. Everything built
 //! here is read back by the verifier before it is handed out, so nothing leaves that an importer would refuse.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use sealift_model::escape::printable;
-use sealift_model::{Digest, RelPath, Timestamp, json};
+use sealift_model::{Digest, PersonId, RelPath, Timestamp, json};
 use sealift_trust::metadata::{Body, SPEC_VERSION};
-use sealift_trust::{PublicKey, Refusal, Role, Root, Signed, Snapshot, Statement, TargetInfo, Targets, TimestampMeta};
+use sealift_trust::{
+    Policy, Power, PublicKey, Refusal, Role, Root, Signed, Snapshot, Statement, TargetInfo, Targets, TimestampMeta,
+};
 use sealift_trust::{Purpose, dsse};
 use serde_json::{Map, Value, json};
 
@@ -59,12 +61,25 @@ pub struct RootDraft {
     pub roles: BTreeMap<Role, RoleDraft>,
     /// Keys that may sign evidence.
     pub evidence: Vec<PublicKey>,
+    /// People who may make statements.
+    pub people: BTreeMap<PersonId, PersonDraft>,
+    /// How many people each kind of statement takes.
+    pub policy: Policy,
+}
+
+/// A person as they are to stand in a root.
+#[derive(Debug, Clone)]
+pub struct PersonDraft {
+    /// Their keys.
+    pub keys: Vec<PublicKey>,
+    /// What they may do.
+    pub may: BTreeSet<Power>,
 }
 
 impl RootDraft {
     /// Returns a root that names roles and evidence keys, and nothing else.
     pub fn new(version: u64, expires: Timestamp, roles: BTreeMap<Role, RoleDraft>, evidence: Vec<PublicKey>) -> Self {
-        Self { version, expires, roles, evidence }
+        Self { version, expires, roles, evidence, people: BTreeMap::new(), policy: Policy::default() }
     }
 }
 
@@ -79,11 +94,25 @@ pub fn root(draft: &RootDraft) -> Result<Vec<u8>, MetadataError> {
     let roles: Map<_, _> = draft.roles.iter().map(|(name, draft)| (name.as_str().to_owned(), role(draft))).collect();
     let fields = json!({
         "consistent_snapshot": true,
-        "custom": { "sealift": { "evidence": { "keys": key_table(&draft.evidence) } } },
+        "custom": { "sealift": sealift_fields(draft) },
         "keys": keys,
         "roles": roles,
     });
     unsigned::<Root>(draft.version, draft.expires, fields)
+}
+
+/// What no role of TUF uses. Without people a root has the bytes it had before there were any.
+fn sealift_fields(draft: &RootDraft) -> Value {
+    let mut fields = json!({ "evidence": { "keys": key_table(&draft.evidence) } });
+    if !draft.people.is_empty() {
+        let person = |person: &PersonDraft| json!({ "keys": key_table(&person.keys), "may": person.may });
+        let people: Map<_, _> = draft.people.iter().map(|(name, draft)| (name.to_string(), person(draft))).collect();
+        fields["people"] = Value::Object(people);
+    }
+    if draft.policy != Policy::default() {
+        fields["policy"] = json!(draft.policy);
+    }
+    fields
 }
 
 /// Returns unsigned targets metadata.

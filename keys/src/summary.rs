@@ -1,7 +1,7 @@
 //! What a root of trust says, ready to be shown: roles, thresholds, key ids, expiry, fingerprint.
 
-use sealift_model::{Digest, Timestamp};
-use sealift_trust::{Purpose, Role, Root, Signed};
+use sealift_model::{Digest, PersonId, Timestamp};
+use sealift_trust::{Person, Policy, Power, Purpose, Role, Root, Signed};
 use serde::Serialize;
 
 /// A root of trust in short.
@@ -19,6 +19,22 @@ pub struct RootSummary {
     pub roles: Vec<RoleSummary>,
     /// Ids of the keys that may sign evidence.
     pub evidence: Vec<Digest>,
+    /// People who may make statements.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub people: Vec<PersonSummary>,
+    /// How many people each kind of statement takes.
+    pub policy: Policy,
+}
+
+/// A person in short.
+#[derive(Debug, Clone, Serialize)]
+pub struct PersonSummary {
+    /// Who.
+    pub name: PersonId,
+    /// What they may do.
+    pub may: Vec<Power>,
+    /// Ids of their keys.
+    pub keys: Vec<Digest>,
 }
 
 /// A role in short.
@@ -55,12 +71,21 @@ impl RootSummary {
             fingerprint: fingerprint(sha256),
             roles: Role::ALL.into_iter().map(role).collect(),
             evidence: root.body().evidence_keys().iter().map(sealift_trust::PublicKey::id).collect(),
+            people: root.body().people().iter().map(|(name, person)| PersonSummary::of(name, person)).collect(),
+            policy: root.body().policy(),
         }
     }
 
     /// Tells which roles a single key can sign for.
     pub fn single_key_roles(&self) -> Vec<Role> {
         self.roles.iter().filter(|r| r.threshold == 1).map(|r| r.role).collect()
+    }
+}
+
+impl PersonSummary {
+    fn of(name: &PersonId, person: &Person) -> Self {
+        let keys = person.keys().iter().map(sealift_trust::PublicKey::id).collect();
+        Self { name: name.clone(), may: person.powers().collect(), keys }
     }
 }
 

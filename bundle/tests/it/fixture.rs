@@ -73,6 +73,8 @@ impl Fixture {
             expires: expires(),
             roles: Role::ALL.into_iter().map(role).collect(),
             evidence: vec![keys[&Purpose::Evidence].public().clone()],
+            people: BTreeMap::new(),
+            policy: sealift_trust::Policy::default(),
         };
         let root = sign_metadata(&metadata::root(&draft).unwrap(), &keys[&Purpose::Root]).unwrap();
         let dir = tempfile::tempdir().unwrap();

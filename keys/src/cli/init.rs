@@ -12,9 +12,11 @@ use serde::Serialize;
 use super::error;
 use super::key_arg::public_key;
 use super::passphrase::PassphraseArgs;
+use super::person::person_error;
 use crate::ceremony::{self, Ceremony, Given, Quorum};
 use crate::key_file::KdfParams;
 use crate::lint;
+use crate::person::{self, PersonSpec, PolicySpec};
 use crate::summary::RootSummary;
 
 /// Make a new root of trust: keys for every role and the root.json that names them
@@ -53,6 +55,12 @@ pub(super) struct InitArgs {
     /// Public key (PEM) of a holder of the timestamp role; may be given several times
     #[arg(long, value_name = "PUB")]
     timestamp_key: Vec<PathBuf>,
+    /// A person who may make statements, such as alice=alice.pub:approve,waive; may be given several times
+    #[arg(long, value_name = "NAME=PUB:POWERS")]
+    person: Vec<PersonSpec>,
+    /// How many people each kind of statement takes, such as approve=2,scan=1,waive=2 [default: nobody is asked]
+    #[arg(long, value_name = "POWER=N,...", default_value = "")]
+    policy: PolicySpec,
     /// Days until the root expires
     #[arg(long, value_name = "N", default_value_t = 365, value_parser = clap::value_parser!(u64).range(1..=36_500))]
     expires_days: u64,
@@ -105,7 +113,8 @@ fn given_keys(args: &InitArgs) -> Result<Given, CommandError> {
         let keys = paths.iter().map(|path| public_key(path)).collect::<Result<Vec<_>, _>>()?;
         Ok((role, keys))
     };
-    lists.into_iter().map(read).collect()
+    let keys = lists.into_iter().map(read).collect::<Result<_, CommandError>>()?;
+    Ok(Given { keys, people: person::people(&args.person).map_err(|e| person_error(&e))?, policy: args.policy.0 })
 }
 
 fn ceremony_of(args: &InitArgs, now: Timestamp) -> Ceremony {

@@ -53,6 +53,23 @@ fn key_text(key: &KeySummary) -> String {
     format!("purpose: {}\nkey id:  {}\npublic:  {}", key.purpose, key.key_id, key.public)
 }
 
+fn people_text(out: &mut String, root: &RootSummary) {
+    if root.people.is_empty() {
+        return;
+    }
+    let mut table = Table::new(&["PERSON", "MAY", "KEY ID"]);
+    for person in &root.people {
+        let may: Vec<_> = person.may.iter().map(ToString::to_string).collect();
+        for (i, id) in person.keys.iter().enumerate() {
+            let (name, may) = if i == 0 { (person.name.to_string(), may.join(", ")) } else { Default::default() };
+            table.row([name, may, id.to_string()]);
+        }
+    }
+    let policy = root.policy;
+    let waive = policy.waive.map_or_else(|| "waivers are not possible".to_owned(), |n| format!("waivers by {n}"));
+    let _ = write!(out, "\n{table}\nA bundle needs {} approvals and {} scans; {waive}.\n", policy.approve, policy.scan);
+}
+
 fn root_text(root: &RootSummary) -> String {
     let now = now();
     let left = root.expires.days_since(now);
@@ -78,6 +95,7 @@ fn root_text(root: &RootSummary) -> String {
         table.row(["evidence".to_string(), "any".to_string(), id.to_string()]);
     }
     let _ = write!(out, "{table}");
+    people_text(&mut out, root);
     let single = root.single_key_roles();
     if !single.is_empty() {
         let names: Vec<_> = single.iter().map(ToString::to_string).collect();

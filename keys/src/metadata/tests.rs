@@ -33,6 +33,8 @@ fn draft(desk: &KeyDir) -> RootDraft {
         expires: now().plus_days(365),
         roles: Role::ALL.into_iter().map(role).collect(),
         evidence: desk.keys(Purpose::Evidence).map(|k| k.public().clone()).collect(),
+        people: BTreeMap::new(),
+        policy: Policy::default(),
     }
 }
 

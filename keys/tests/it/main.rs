@@ -3,6 +3,7 @@
 
 mod desk;
 mod init;
+mod people;
 mod root;
 mod secrets;
 mod sign;

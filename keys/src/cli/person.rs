@@ -1,0 +1,78 @@
+//! `sealift-keys person …`: personal keys.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Args, Subcommand};
+use sealift_model::{Digest, PersonId};
+use sealift_term::{CommandError, Exit, Term};
+use serde::Serialize;
+
+use super::error;
+use super::passphrase::PassphraseArgs;
+use crate::key_file::KdfParams;
+use crate::person::{self, PersonError};
+
+/// Personal keys: for approving bundles, not for signing metadata
+#[derive(Debug, Subcommand)]
+pub(super) enum PersonVerb {
+    /// Make yourself a key
+    New(NewArgs),
+}
+
+/// Make yourself a key
+///
+/// Writes NAME.key, sealed with a passphrase that only you know, and NAME.pub, the public half. Give NAME.pub to whoever
+/// keeps the root of trust; from the next root on your signature counts.
+#[derive(Debug, Args)]
+pub(super) struct NewArgs {
+    /// Your name as it is to stand in the root of trust
+    name: PersonId,
+    /// Directory for both files
+    #[arg(long, value_name = "DIR")]
+    out: PathBuf,
+    #[command(flatten)]
+    passphrase: PassphraseArgs,
+}
+
+#[derive(Serialize)]
+struct Answer {
+    person: PersonId,
+    key_file: PathBuf,
+    public_file: PathBuf,
+    key_id: Digest,
+}
+
+pub(super) fn run(verb: &PersonVerb, term: Term) -> Result<ExitCode, CommandError> {
+    let PersonVerb::New(args) = verb;
+    person::check_target(&args.out, &args.name).map_err(|e| person_error(&e))?;
+    let passphrase = args.passphrase.for_new_keys()?;
+    let made =
+        person::create(&args.out, &args.name, &passphrase, KdfParams::default()).map_err(|e| person_error(&e))?;
+    let answer = Answer {
+        person: args.name.clone(),
+        key_file: made.key_file,
+        public_file: made.public_file,
+        key_id: made.public.id(),
+    };
+    term.answer(&answer, |answer| {
+        let (secret, public, name) = (answer.key_file.display(), answer.public_file.display(), &answer.person);
+        format!(
+            "Made a personal key for {name}.\n  {secret}  private: keep it, with its passphrase, to yourself\n  \
+             {public}  public: give it to whoever keeps the root of trust\nkey id: {}\n\
+             They add you to a new root: sealift-keys init DIR --person {name}={public}:approve",
+            answer.key_id
+        )
+    });
+    Ok(ExitCode::SUCCESS)
+}
+
+pub(super) fn person_error(fault: &PersonError) -> CommandError {
+    match fault {
+        PersonError::KeyFile(fault) => error::key_file(fault),
+        PersonError::Fs(fault) => error::fs(fault),
+        PersonError::Public { .. } => CommandError::from_error(Exit::RefusedSignature, fault)
+            .hint("a public key is one PEM block; `sealift-keys person new` writes it as NAME.pub"),
+        _ => CommandError::from_error(Exit::Failed, fault),
+    }
+}
