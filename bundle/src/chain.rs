@@ -334,7 +334,8 @@ impl<'a> Chain<'a> {
         let mut watched = Watched::open(self.content, entry)?;
         let mut bytes = Vec::new();
         let read = watched.by_ref().take(entry.size.saturating_add(1)).read_to_end(&mut bytes);
-        read.map_err(|e| fault(path, e))?;
+        // The error that came through the reader is only its kind.
+        read.map_err(|e| fault(path, watched.failed.take().unwrap_or(e)))?;
         watched.finish()?;
         Ok(bytes)
     }

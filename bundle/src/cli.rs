@@ -1,5 +1,6 @@
 //! The command line of `sealift-bundle`: one file a verb, each parses, calls the library and renders.
 
+mod confine;
 mod diff;
 mod error;
 mod inspect;

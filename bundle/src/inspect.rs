@@ -10,7 +10,7 @@ use sealift_trust::{Root, Signed, Snapshot, Targets, TimestampMeta};
 use serde::Serialize;
 
 use crate::layout::{self, BundleNames, Survey, manifest_path};
-use crate::manifest::{BundleKind, FileRole, MAX_BYTES, Manifest, ManifestError, Totals};
+use crate::manifest::{BundleKind, FileRole, LIMITS, MAX_BYTES, Manifest, ManifestError, Totals};
 use crate::metadata::{MetadataFiles, read_metadata};
 use crate::source::{Source, SourceError, SourceRefusal};
 use crate::tagged::tagged;
@@ -136,7 +136,7 @@ pub fn read_manifest(
 ) -> Result<(Digest, Manifest), InspectError> {
     let shown = Manifest::target_path(stream, sequence);
     let path = manifest_path(stream, sequence).map_err(|_| SourceError::from(SourceRefusal::Foreign(shown.clone())))?;
-    let bytes = source.read(&path, MAX_BYTES)?;
+    let bytes = source.read_json(&path, MAX_BYTES, LIMITS)?;
     let manifest = Manifest::parse(&bytes).map_err(|source| InspectError::Manifest { path: shown, source })?;
     Ok((Digest::of(&bytes), manifest))
 }

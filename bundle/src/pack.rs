@@ -12,7 +12,7 @@ use sealift_model::{Digest, Progress, RelPath, Sequence, StreamId};
 
 use crate::convenience::bundle_sums;
 use crate::layout::{self, BundlePart, Place, SUMS, checked};
-use crate::manifest::{MAX_BYTES, Manifest, ManifestError};
+use crate::manifest::{LIMITS, MAX_BYTES, Manifest, ManifestError};
 use crate::source::{
     BLOCK, BLOCK_SIZE, Container, Directory, MAX_ENTRY_BYTES, Source, SourceError, TOP, canonical_header, shown,
 };
@@ -220,7 +220,7 @@ fn write_bundle_sums(
 ) -> Result<(), PackError> {
     let dir = format!("bundles/{stream}/{sequence}");
     let path = checked(&format!("{dir}/manifest.json"));
-    let manifest = Manifest::parse(&source.read(&path, MAX_BYTES)?);
+    let manifest = Manifest::parse(&source.read_json(&path, MAX_BYTES, LIMITS)?);
     let manifest = manifest.map_err(|source| PackError::Manifest { path, source })?;
     let text = bundle_sums(&manifest, id, evidence);
     Ok(staging.write(&checked(&format!("{dir}/{SUMS}")), text.as_bytes())?)

@@ -13,6 +13,7 @@ use std::path::Path;
 use sealift_fs::PathError;
 use sealift_model::RelPath;
 use sealift_model::escape::printable_bytes;
+use sealift_model::json::{JsonError, Limits, Shape};
 
 pub use container::{BLOCK, Container, ContainerFault, MAX_ENTRY_BYTES};
 pub(crate) use container::{BLOCK_SIZE, canonical_header};
@@ -22,6 +23,8 @@ pub use directory::Directory;
 pub const TOP: &str = "SEALIFT";
 /// Most entries read of one directory, and of a single file.
 pub const MAX_ENTRIES: usize = 1_000_000;
+/// Read of a document at once.
+const PIECE: u64 = 64 * 1024;
 
 /// A place bundles are read from.
 pub trait Source: Sync {
@@ -44,15 +47,42 @@ pub trait Source: Sync {
 
     /// Reads a file of at most `limit` bytes; not more than one byte beyond the limit is ever read.
     fn read(&self, path: &RelPath, limit: u64) -> Result<Vec<u8>, SourceError> {
+        self.read_judged(path, limit, &mut |_| Ok(()))
+    }
+
+    /// Reads a JSON document of at most `limit` bytes, and stops at the first part of it that is larger than `limits`.
+    fn read_json(&self, path: &RelPath, limit: u64, limits: Limits) -> Result<Vec<u8>, SourceError> {
+        let mut shape = Shape::new(limits);
+        self.read_judged(path, limit, &mut |piece| shape.feed(piece))
+    }
+
+    /// Reads a file of at most `limit` bytes, piece by piece; `judge` sees each before the next is read.
+    fn read_judged(
+        &self,
+        path: &RelPath,
+        limit: u64,
+        judge: &mut dyn FnMut(&[u8]) -> Result<(), JsonError>,
+    ) -> Result<Vec<u8>, SourceError> {
         let too_large = || SourceRefusal::TooLarge { path: path.clone(), limit };
         let (file, size) = self.open(path)?;
         if size > limit {
             return Err(too_large().into());
         }
-        let mut bytes = Vec::with_capacity(usize::try_from(size).unwrap_or(0));
         // The file may grow while it is read; the cap holds all the same.
-        file.take(limit.saturating_add(1)).read_to_end(&mut bytes).map_err(|e| self.fault(path, e))?;
-        if bytes.len() as u64 > limit { Err(too_large().into()) } else { Ok(bytes) }
+        let mut file = file.take(limit.saturating_add(1));
+        let mut bytes = Vec::with_capacity(usize::try_from(size.min(PIECE)).unwrap_or(0));
+        loop {
+            let seen = bytes.len();
+            file.by_ref().take(PIECE).read_to_end(&mut bytes).map_err(|e| self.fault(path, e))?;
+            let piece = bytes.get(seen..).unwrap_or_default();
+            if bytes.len() as u64 > limit {
+                return Err(too_large().into());
+            }
+            if piece.is_empty() {
+                return Ok(bytes);
+            }
+            judge(piece).map_err(|source| SourceRefusal::Shape { path: path.clone(), source })?;
+        }
     }
 
     /// Names the file and the source a read failed on.
@@ -102,6 +132,15 @@ pub enum SourceRefusal {
         /// Its limit.
         limit: u64,
     },
+    /// A document of which a part is larger than its format allows.
+    #[error("{path} goes beyond a limit")]
+    Shape {
+        /// The file.
+        path: RelPath,
+        /// The part.
+        #[source]
+        source: JsonError,
+    },
     /// A link, device, pipe, socket, or a directory in a file's place.
     #[error("`{0}` is not a regular file")]
     NotRegular(String),
@@ -137,7 +176,7 @@ impl SourceRefusal {
     pub const fn code(&self) -> &'static str {
         match self {
             Self::Missing(_) => "missing-file",
-            Self::TooLarge { .. } => "file-too-large",
+            Self::TooLarge { .. } | Self::Shape { .. } => "file-too-large",
             Self::NotRegular(_) => "not-regular",
             Self::Foreign(_) => "foreign-file",
             Self::TooMany { .. } => "too-many",

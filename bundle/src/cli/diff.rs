@@ -8,7 +8,7 @@ use clap::Args;
 use sealift_model::{Digest, Sequence, StreamId};
 use sealift_term::{CommandError, Exit, Table, Term, bytes};
 
-use super::error;
+use super::{confine, error};
 use crate::diff::{Diff, PackageLine, diff};
 use crate::inspect::{Pick, pick_manifest};
 use crate::manifest::Manifest;
@@ -36,10 +36,12 @@ pub(super) struct DiffArgs {
 }
 
 pub(super) fn run(args: &DiffArgs, term: Term) -> Result<ExitCode, CommandError> {
+    let confined = confine::to_reading(term)?;
     let (a_id, a) = read(&args.a, args.stream.as_ref(), args.from)?;
     // The same stream on both sides, also where only one path has several.
     let (b_id, b) = read(&args.b, Some(args.stream.as_ref().unwrap_or(&a.stream)), args.to)?;
-    term.answer(&diff((&a, a_id), (&b, b_id)), render);
+    let found = diff((&a, a_id), (&b, b_id));
+    term.answer(&confine::Answer::new(&found, confined), |answer| render(answer.found));
     Ok(ExitCode::SUCCESS)
 }
 

@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use clap::Args;
 use sealift_term::{CommandError, Table, Term, bytes, counted};
 
-use super::error;
+use super::{confine, error};
 use crate::inspect::{BundleLine, Inspection, inspect};
 use crate::manifest::BundleKind;
 use crate::source::open_source;
@@ -22,9 +22,10 @@ pub(super) struct InspectArgs {
 }
 
 pub(super) fn run(args: &InspectArgs, term: Term) -> Result<ExitCode, CommandError> {
+    let confined = confine::to_reading(term)?;
     let source = open_source(&args.path).map_err(|e| error::source(&e))?;
     let inspection = inspect(source.as_ref()).map_err(|e| error::inspect(&e))?;
-    term.answer(&inspection, render);
+    term.answer(&confine::Answer::new(&inspection, confined), |answer| render(answer.found));
     Ok(ExitCode::SUCCESS)
 }
 

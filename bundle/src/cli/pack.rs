@@ -1,13 +1,14 @@
 //! `sealift-bundle pack`.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::Args;
+use sealift_confine::Allowance;
 use sealift_term::{CommandError, Term, bytes, counted};
 use serde::Serialize;
 
-use super::error;
+use super::{confine, error};
 use crate::pack::{PackReport, pack};
 use crate::source::shown;
 
@@ -44,6 +45,8 @@ impl Answer {
 }
 
 pub(super) fn run(args: &PackArgs, term: Term) -> Result<ExitCode, CommandError> {
+    let parent = args.file.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    confine::to(&Allowance::nothing().writing_below(parent), term)?;
     let progress = term.progress();
     let report = pack(&args.dir, &args.file, progress.as_ref())
         .map_err(|e| error::pack(&e, &format!("could not pack {}", shown(&args.dir))))?;

@@ -9,7 +9,7 @@ use clap::Args;
 use sealift_fs::read_capped;
 use sealift_term::{CommandError, Exit, Term, bytes, counted};
 
-use super::error;
+use super::{confine, error};
 use crate::source::open_source;
 use crate::verify::{BundleReport, VerifyOptions, VerifyReport, verify};
 
@@ -32,6 +32,7 @@ pub(super) struct VerifyArgs {
 }
 
 pub(super) fn run(args: &VerifyArgs, term: Term) -> Result<ExitCode, CommandError> {
+    let confined = confine::to_reading(term)?;
     let root = read_capped(&args.root, MAX_ROOT_BYTES).map_err(|e| CommandError::from_error(Exit::Failed, &e))?;
     let source = open_source(&args.path).map_err(|e| error::source(&e))?;
     let threads = args.threads.map_or_else(|| available_parallelism().map_or(1, usize::from), usize::from);
@@ -39,7 +40,7 @@ pub(super) fn run(args: &VerifyArgs, term: Term) -> Result<ExitCode, CommandErro
     let progress = term.progress();
     let report = verify(source.as_ref(), &options, progress.as_ref()).map_err(|e| error::verify(&e, &args.path))?;
     progress.done(&format!("Verified {}, {}.", counted(report.blobs, "blob", "blobs"), bytes(report.bytes)));
-    term.answer(&report, render);
+    term.answer(&confine::Answer::new(&report, confined), |answer| render(answer.found));
     Ok(ExitCode::SUCCESS)
 }
 

@@ -48,7 +48,7 @@ pub fn read_documents(
 fn read_manifest(source: &dyn Source, path: &RelPath, trusted: &TrustedSet) -> Result<(Digest, Manifest), VerifyError> {
     let signed = trusted.target(path).ok_or_else(|| VerifyRefusal::NotListed(path.clone()))?;
     // The signed length bounds what is read, and the format bounds that.
-    let bytes = source.read(path, MAX_BYTES)?;
+    let bytes = source.read(path, signed.length.min(MAX_BYTES))?;
     let found = Digest::of(&bytes);
     if bytes.len() as u64 != signed.length || found != signed.sha256 {
         return Err(VerifyRefusal::ManifestBytes {
