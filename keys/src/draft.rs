@@ -20,7 +20,7 @@ use serde_json::Value;
 
 use crate::attach::{AttachRefusal, attach, same_key};
 use crate::lint;
-use crate::metadata::MetadataError;
+use crate::metadata::{self, MetadataError};
 use crate::tally::{Tally, tallies};
 
 pub use change::{Change, ChangeError, KeyRef};
@@ -80,7 +80,7 @@ struct File {
     #[serde(skip_serializing_if = "Option::is_none")]
     base: Option<String>,
     log: Vec<Step>,
-    metadata: Value,
+    metadata: String,
     schema: String,
 }
 
@@ -163,10 +163,10 @@ impl Draft {
         if file.schema != SCHEMA || file.log.len() > MAX_LOG {
             return Err(malformed(&format!("it is not {SCHEMA} with at most {MAX_LOG} log entries")));
         }
-        let base = file.base.map(|text| STANDARD.decode(text)).transpose().map_err(|e| malformed(&e))?;
+        let decode = |text: String| STANDARD.decode(text).map_err(|e| malformed(&e));
+        let base = file.base.map(decode).transpose()?;
         let base = base.map(|bytes| Signed::<Root>::parse(&bytes)).transpose().map_err(MetadataError::from)?;
-        let metadata = json::canonical(&file.metadata).map_err(|e| malformed(&e))?;
-        let root = Signed::<Root>::parse(&metadata).map_err(MetadataError::from)?;
+        let root = Signed::<Root>::parse(&decode(file.metadata)?).map_err(MetadataError::from)?;
         let draft = Self { base, root, log: file.log };
         draft.check()?;
         Ok(draft)
@@ -193,7 +193,7 @@ impl Draft {
         let file = File {
             base: self.base.as_ref().map(|base| STANDARD.encode(base.raw())),
             log: self.log.clone(),
-            metadata: json::parse(self.root.raw()).map_err(|e| DraftError::Malformed(e.to_string()))?,
+            metadata: STANDARD.encode(self.root.raw()),
             schema: SCHEMA.into(),
         };
         json::to_canonical(&file).map_err(|e| DraftError::Malformed(e.to_string()))
@@ -345,13 +345,12 @@ pub enum DraftAttachError {
 
 /// Returns the `signed` part of a root as JSON.
 fn signed_part(root: &Signed<Root>) -> Result<Value, DraftError> {
-    json::parse(root.covered()).map_err(|e| DraftError::Malformed(e.to_string()))
+    Ok(metadata::parse_covered(root.covered())?)
 }
 
 fn unsigned(signed: &Value) -> Result<Signed<Root>, DraftError> {
     let document = serde_json::json!({ "signatures": [], "signed": signed });
-    let bytes = json::canonical(&document).map_err(|e| DraftError::Malformed(e.to_string()))?;
-    Ok(Signed::<Root>::parse(&bytes).map_err(MetadataError::from)?)
+    Ok(Signed::<Root>::parse(&metadata::written(&document)?).map_err(MetadataError::from)?)
 }
 
 #[cfg(test)]

@@ -222,13 +222,36 @@ pub fn bytes_to_sign(document: &[u8]) -> Result<Vec<u8>, MetadataError> {
 /// Returns the document without signatures that bytes to sign belong to, and its role. Refuses bytes that are anything
 /// but the canonical `signed` part of metadata: what a holder is given to sign may be anything.
 pub fn document_of(to_sign: &[u8]) -> Result<(Role, Vec<u8>), MetadataError> {
-    let signed = parse(to_sign)?;
-    let document = json!({ "signatures": [], "signed": signed });
-    let bytes = json::canonical(&document).map_err(|e| MetadataError::Malformed(e.to_string()))?;
+    let document = json!({ "signatures": [], "signed": parse_covered(to_sign)? });
+    let bytes = written(&document)?;
     if bytes_to_sign(&bytes)? != to_sign {
         return Err(MetadataError::Malformed("it is not in the canonical form that signatures cover".into()));
     }
     Ok((role_of(&bytes)?, bytes))
+}
+
+/// Writes a document: canonical, but that control characters in strings (the line ends of a P-256 key) are escaped, since
+/// the bytes that signatures cover are no JSON where they have them.
+pub(crate) fn written(document: &Value) -> Result<Vec<u8>, MetadataError> {
+    Ok(escaped(&json::canonical(document).map_err(|e| MetadataError::Malformed(e.to_string()))?))
+}
+
+/// Reads the bytes that signatures cover.
+pub(crate) fn parse_covered(bytes: &[u8]) -> Result<Value, MetadataError> {
+    parse(&escaped(bytes))
+}
+
+/// There is no white space outside the strings of the canonical form, so every control character is inside one.
+fn escaped(bytes: &[u8]) -> Vec<u8> {
+    let mut out = Vec::with_capacity(bytes.len());
+    for byte in bytes {
+        match byte {
+            b'\n' => out.extend(b"\\n"),
+            0..0x20 => out.extend(format!("\\u{byte:04x}").bytes()),
+            _ => out.push(*byte),
+        }
+    }
+    out
 }
 
 fn key_id(entry: &Value) -> &str {
@@ -246,7 +269,7 @@ fn unsigned<T: Body>(version: u64, expires: Timestamp, fields: Value) -> Result<
 }
 
 fn encode<T: Body>(document: &Value) -> Result<Vec<u8>, MetadataError> {
-    let bytes = json::canonical(document).map_err(|e| MetadataError::Malformed(e.to_string()))?;
+    let bytes = written(document)?;
     Signed::<T>::parse(&bytes)?;
     Ok(bytes)
 }

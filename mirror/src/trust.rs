@@ -16,6 +16,8 @@ use sealift_model::{RelPath, Timestamp};
 use sealift_trust::metadata::Body;
 use sealift_trust::{Previous, Refusal, Role, Signed, Snapshot, TargetInfo, Targets, TimestampMeta};
 
+pub mod medium;
+pub mod renew;
 mod roots;
 
 pub use roots::RootChain;
@@ -82,6 +84,20 @@ pub enum TrustError {
         /// Why.
         source: Box<Refusal>,
     },
+    /// Nothing was published yet.
+    #[error("this mirror has published no trust metadata yet")]
+    NothingPublished,
+    /// A medium for metadata alone that holds something else.
+    #[error("{} holds more than trust metadata", .0.display())]
+    Occupied(PathBuf),
+    /// What was written cannot be read back as it should be.
+    #[error("{} does not hold what was written: {why}", .medium.display())]
+    ReadBack {
+        /// The medium.
+        medium: PathBuf,
+        /// Why.
+        why: String,
+    },
     /// A document could not be built or signed.
     #[error(transparent)]
     Metadata(#[from] MetadataError),
@@ -91,6 +107,11 @@ impl TrustDir {
     /// Returns the directory of the mirror whose state is in `state`. Nothing is read yet.
     pub fn of(state: &Path) -> Self {
         Self { dir: state.join("trust").join("metadata") }
+    }
+
+    /// Returns where a list of bundles lies that holders must sign anew.
+    fn renewal(&self) -> PathBuf {
+        self.dir.with_file_name("renewal")
     }
 
     fn read<T: Body>(&self, name: &str) -> Result<Vec<u8>, TrustError> {

@@ -24,6 +24,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
         "sealift-bundle",
         &["sealift-model", "sealift-fs", "sealift-confine", "sealift-term", "sealift-trust", "sealift-pkg"],
     ),
+    ("sealift-hsm", &["sealift-model", "sealift-fs", "sealift-term", "sealift-trust", "sealift-keys"]),
     (
         "sealift-mirror",
         &[

@@ -115,11 +115,19 @@ fn refuses_to_change_what_was_signed_unless_the_signatures_go() {
 
 #[test]
 fn refuses_drafts_that_somebody_meddled_with() {
-    let bytes = signed_by(&replaced(), &[2]).to_bytes().unwrap();
+    let draft = signed_by(&replaced(), &[2]);
+    let bytes = draft.to_bytes().unwrap();
     let text = String::from_utf8(bytes.clone()).unwrap();
+    let root = String::from_utf8(draft.root().raw().to_vec()).unwrap();
+    let with_root = |from: &str, to: &str| {
+        let forged = root.replacen(from, to, 1);
+        assert_ne!(forged, root);
+        text.replacen(&STANDARD.encode(&root), &STANDARD.encode(forged), 1)
+    };
     let edits = [
-        text.replacen("\"threshold\":2", "\"threshold\":1", 1),
-        text.replacen("\"version\":2", "\"version\":3", 1),
+        with_root("\"threshold\":2", "\"threshold\":1"),
+        with_root("\"version\":2", "\"version\":3"),
+        with_root("\"sig\":\"", "\"sig\":\"00"),
         text.replacen("\"log\":", " \"log\":", 1),
         text.replacen("sealift.draft/1", "sealift.draft/2", 1),
         text.replacen("\"event\":\"drafted\"", "\"event\":\"approved\"", 1),
@@ -184,6 +192,25 @@ fn says_in_words_all_that_changes() {
     let lines = words::changes(Some(&base()), &unsigned(&odd).unwrap());
     assert!(lines.iter().any(|line| line.contains("another change, in the field `x-note`")), "{lines:?}");
     assert_eq!(draft().changes().len(), 1);
+}
+
+/// An ECDSA P-256 key as openssl makes them; its PEM has line ends, which JSON has to escape and signatures cover raw.
+const P256: &str = "-----BEGIN PUBLIC KEY-----\nMFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAEehMgg5XWhd5544LorwDHOuAhq7/z\n\
+                    fmVeUORc1Qy3qMB0A3t3DhEXqWSbD110i6DrNqceHFH7U/0ceS55jr9BLQ==\n-----END PUBLIC KEY-----\n";
+
+#[test]
+fn keys_of_tokens_whose_pem_has_line_ends_fit_into_drafts_and_exports() {
+    let key = PublicKey::from_pem(P256.as_bytes()).unwrap();
+    let change = [Change::AddKey { purpose: Purpose::Root, key: key.clone() }];
+    let draft = signed_by(&replaced().change(&change, false, now()).unwrap(), &[2]);
+    assert!(draft.to_sign().contains(&b'\n'));
+    let read = Draft::parse(&draft.to_bytes().unwrap()).unwrap();
+    assert_eq!(read.to_sign(), draft.to_sign());
+    let (role, document) = metadata::document_of(draft.to_sign()).unwrap();
+    assert_eq!((role, metadata::bytes_to_sign(&document).unwrap()), (Role::Root, draft.to_sign().to_vec()));
+    assert!(read.changes().contains(&format!("root: gets key {}", key.id())), "{:?}", read.changes());
+    let remove = [Change::RemoveKey { purpose: Purpose::Root, key: KeyRef::Key(Box::new(key)) }];
+    assert_eq!(read.change(&remove, true, now()).unwrap().to_sign(), replaced().to_sign());
 }
 
 #[test]

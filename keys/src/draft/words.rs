@@ -5,12 +5,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use sealift_model::Digest;
 use sealift_model::escape::printable;
-use sealift_model::{Digest, json};
 use sealift_trust::{PublicKey, Purpose, Role, Root, Signed};
 use serde_json::Value;
 
 use super::change::keys_of;
+use crate::metadata::parse_covered;
 
 const PURPOSES: [Purpose; 5] =
     [Purpose::Root, Purpose::Targets, Purpose::Snapshot, Purpose::Timestamp, Purpose::Evidence];
@@ -35,7 +36,7 @@ pub fn changes(old: Option<&Signed<Root>>, new: &Signed<Root>) -> Vec<String> {
 }
 
 fn part(root: &Signed<Root>) -> Value {
-    json::parse(root.covered()).unwrap_or_default()
+    parse_covered(root.covered()).unwrap_or_default()
 }
 
 fn expiry(old: Option<&Signed<Root>>, new: &Signed<Root>) -> String {

@@ -14,6 +14,7 @@ mod answer;
 mod build;
 mod list;
 mod pack;
+mod revoke;
 mod seal;
 mod signing;
 
@@ -27,6 +28,8 @@ pub(super) enum BundleVerb {
     List(list::ListArgs),
     /// Show one bundle
     Show(list::ShowArgs),
+    #[command(visible_alias = "refresh")]
+    Revoke(revoke::RevokeArgs),
     /// Pack a medium into a single .sealift file
     Pack(pack::PackArgs),
     /// Unpack a .sealift file into a directory
@@ -39,6 +42,7 @@ pub(super) fn run(verb: &BundleVerb, place: &Place, term: Term) -> Result<ExitCo
         BundleVerb::Seal(args) => seal::run(args, place, term),
         BundleVerb::List(args) => list::run(args, place, term),
         BundleVerb::Show(args) => list::show(args, place, term),
+        BundleVerb::Revoke(args) => revoke::run(args, place, term),
         BundleVerb::Pack(args) => pack::pack(args, term),
         BundleVerb::Unpack(args) => pack::unpack(args, term),
     }

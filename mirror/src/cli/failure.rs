@@ -86,6 +86,8 @@ pub(super) fn trust(error: &TrustError) -> CommandError {
         TrustError::OtherRoot { .. } | TrustError::Tampered { .. } => {
             CommandError::from_error(Exit::RefusedSignature, error)
         }
+        TrustError::Occupied(_) => CommandError::from_error(Exit::Failed, error).hint("use an empty medium"),
+        TrustError::ReadBack { .. } => CommandError::from_error(Exit::Failed, error).hint("use another medium"),
         TrustError::Refused(refusal) | TrustError::Metadata(MetadataError::Refused(refusal)) => refused(error, refusal),
         _ => CommandError::from_error(Exit::Failed, error),
     }
