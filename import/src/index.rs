@@ -225,19 +225,22 @@ impl Change<'_> {
     /// Makes the change durable and visible.
     pub fn commit(self) -> Result<(), IndexError> {
         rows::seal(&self.tx)?;
-        Ok(self.tx.commit()?)
+        let path = PathBuf::from(self.tx.path().unwrap_or_default());
+        Ok(sealift_fs::commit(&path, || self.tx.commit())?)
     }
 }
 
 /// How SQLite has to treat the index: name, what it is set to, and how SQLite shows that.
 ///
 /// A rollback journal that is deleted, every commit synced with its directory, no trust in what the file itself says.
-const SETTINGS: [(&str, &str, &str); 5] = [
+const SETTINGS: [(&str, &str, &str); 6] = [
     ("journal_mode", "DELETE", "delete"),
     ("synchronous", "EXTRA", "3"),
     ("foreign_keys", "ON", "1"),
     ("trusted_schema", "OFF", "0"),
     ("cell_size_check", "ON", "1"),
+    // A confined command can write nowhere but below the state directory.
+    ("temp_store", "MEMORY", "2"),
 ];
 
 fn check_setting(connection: &Connection, name: &'static str, expected: &str) -> Result<(), IndexError> {
@@ -260,7 +263,8 @@ fn connect(path: &Path, flags: OpenFlags) -> Result<Connection, IndexError> {
         connection.pragma_update(None, name, value)?;
         check_setting(&connection, name, shown)?;
     }
-    let verdict: String = connection.query_row("PRAGMA quick_check(1)", [], |row| row.get(0))?;
+    // The whole check and not the quick one: only it compares SQLite's indexes, which answer queries, with the rows.
+    let verdict: String = connection.query_row("PRAGMA integrity_check(1)", [], |row| row.get(0))?;
     if verdict == "ok" { Ok(connection) } else { Err(IndexError::Damaged(verdict)) }
 }
 

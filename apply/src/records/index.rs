@@ -94,7 +94,7 @@ pub fn add(path: &Path, summaries: &[Summary]) -> Result<(), IndexError> {
             ],
         )?;
     }
-    Ok(transaction.commit()?)
+    Ok(sealift_fs::commit(path, || transaction.commit())?)
 }
 
 /// Makes the index anew with exactly these records.

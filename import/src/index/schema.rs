@@ -1,5 +1,7 @@
 //! The tables, and how an index of an older version is brought up to date.
 
+use std::path::PathBuf;
+
 use rusqlite::{Connection, TransactionBehavior};
 
 use super::{IndexError, rows};
@@ -95,5 +97,6 @@ pub(super) fn migrate(connection: &mut Connection, new: bool) -> Result<(), Inde
     }
     tx.pragma_update(None, "user_version", known)?;
     rows::seal(&tx)?;
-    Ok(tx.commit()?)
+    let path = PathBuf::from(tx.path().unwrap_or_default());
+    Ok(sealift_fs::commit(&path, || tx.commit())?)
 }

@@ -43,7 +43,7 @@ pub(super) fn commit_bundle(writer: &mut Writer, belief: &Belief, candidate: &Ca
         change.add_bundle(&row, &manifest.withdrawn)?;
         if fresh { change.set_refreshed(clock) } else { Ok(()) }
     })?;
-    drop_old_trust(writer).map_err(|error| unrecorded(error.into()))
+    drop_old_trust(writer).map(drop).map_err(|error| unrecorded(error.into()))
 }
 
 /// Accepts newer trust metadata alone; returns a line for people.
@@ -100,21 +100,23 @@ fn keep_trust(repository: &Repository, belief: &Belief) -> Result<(), PathError>
     Ok(())
 }
 
-/// Removes documents that the floors no longer name; the root chain stays whole.
-fn drop_old_trust(repository: &Repository) -> Result<(), PathError> {
+/// Removes documents that the floors do not name and returns how many that were; the root chain stays whole.
+pub(super) fn drop_old_trust(repository: &Repository) -> Result<u64, PathError> {
     let layout = repository.layout();
-    let Some(named) = repository.floors().documents else { return Ok(()) };
+    let Some(named) = repository.floors().documents else { return Ok(0) };
     let keep = [
         layout.trust_document(Role::Timestamp, named.timestamp.version, named.timestamp.sha256),
         layout.trust_document(Role::Snapshot, named.snapshot.version, named.snapshot.sha256),
         layout.trust_document(Role::Targets, named.targets.version, named.targets.sha256),
     ];
+    let mut count = 0;
     for name in sealift_fs::list_dir(&layout.trust())? {
         let path = layout.trust().join(&name);
         let lower = [".timestamp.json", ".snapshot.json", ".targets.json"].iter().any(|end| name.ends_with(end));
         if lower && !keep.contains(&path) {
             sealift_fs::remove_file(&path)?;
+            count += 1;
         }
     }
-    Ok(())
+    Ok(count)
 }

@@ -10,6 +10,8 @@ use crate::repository::{Repository, Writer};
 pub(super) fn sweep(writer: &Writer) -> Result<u64, ReceiveError> {
     let mut count = clear_quarantine(writer)?;
     count += writer.store()?.sweep(writer.lock())?;
+    // Killed before its commit, a run leaves documents that are not trusted yet; after it, those that were.
+    count += super::commit::drop_old_trust(writer)?;
     for (stream, sequence) in uncommitted(writer)? {
         sealift_fs::remove_tree(&writer.layout().bundle(&stream, sequence))?;
         count += 1;

@@ -82,7 +82,10 @@ fn nothing(
     term: Term,
 ) -> Result<ExitCode, CommandError> {
     let sequence = plan.manifest.sequence;
-    let to = args.to.as_deref().filter(|_| !StreamDir::of(state.dir(), &args.stream).was_written(sequence));
+    let dir = StreamDir::of(state.dir(), &args.stream);
+    // A run that was cut right after sealing left it.
+    dir.close_draft(writer, sequence).map_err(|e| failure::build(&e.into()))?;
+    let to = args.to.as_deref().filter(|_| !dir.was_written(sequence));
     if let Some(to) = to {
         return super::seal::write(state, writer, (&args.stream, sequence), to, term);
     }
