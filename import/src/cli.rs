@@ -2,6 +2,7 @@
 
 mod actor;
 mod bundles;
+mod confine;
 mod error;
 mod init;
 mod key;

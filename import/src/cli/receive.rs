@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use clap::Args;
 use sealift_term::{CommandError, Term, bytes, counted};
 
-use super::DirArgs;
+use super::{DirArgs, confine};
 use crate::receive::{Accepted, ReceiveOptions, ReceiveReport, Waived, hand_over, receive_with};
 
 /// Take the bundles on a medium into the repository, or refuse them
@@ -32,6 +32,7 @@ pub(super) struct ReceiveArgs {
 
 pub(super) fn run(args: &ReceiveArgs, term: Term) -> Result<ExitCode, CommandError> {
     let mut writer = args.dir.write(term)?;
+    let confined = confine::to_state(&args.dir.dir, term)?;
     let Some(path) = &args.path else { return statements(&mut writer, args, term) };
     let progress = term.progress();
     let options = ReceiveOptions {
@@ -48,7 +49,7 @@ pub(super) fn run(args: &ReceiveArgs, term: Term) -> Result<ExitCode, CommandErr
     if report.swept > 0 {
         term.say(&format!("Removed {} of an interrupted run.", counted(report.swept, "leftover", "leftovers")));
     }
-    term.answer(&report, human);
+    term.answer(&confine::Answer::new(&report, confined), |answer| human(answer.found));
     if let Some(last) = report.accepted.last() {
         term.say(&format!("Next: sealift-import promote{} --channel testing {}", args.dir.repeated(), last.name()));
     }
