@@ -28,6 +28,10 @@ demo *ARGS:
 bench *ARGS:
     cargo xtask bench {{ARGS}}
 
+# One fuzz target for an hour (`just fuzz manifest --seconds 60`); without a name, list them
+fuzz *ARGS:
+    cargo xtask fuzz {{ARGS}}
+
 # Which crate depends on which
 graph:
     cargo xtask graph

@@ -8,6 +8,7 @@ mod bench;
 mod changelog;
 mod check;
 mod demo;
+mod fuzz;
 mod graph;
 mod journey;
 mod scratch;
@@ -39,6 +40,14 @@ enum Task {
         /// Only the journey with real Debian packages, apt and hosts
         #[arg(long)]
         real: bool,
+    },
+    /// Run one fuzz target; without a name, list them
+    Fuzz {
+        /// The target
+        target: Option<String>,
+        /// How long, in seconds; 0 runs until it is stopped
+        #[arg(long, default_value_t = 3600)]
+        seconds: u32,
     },
     /// Check formatting, lints and the dependency graph
     Check,
@@ -96,6 +105,11 @@ fn run(task: Task) -> anyhow::Result<bool> {
     match task {
         Task::Demo(args) => demo::run(&args).map(|_| true),
         Task::Test { real } => Ok(test::run(real)),
+        Task::Fuzz { target: Some(target), seconds } => fuzz::one(&target, seconds),
+        Task::Fuzz { target: None, .. } => {
+            fuzz::targets()?.iter().for_each(|target| println!("{target}"));
+            Ok(true)
+        }
         Task::Check => check::run().map(|()| true),
         Task::Graph { check } => graph::run(check).map(|()| true),
         Task::Changelog { check, release } => changelog::run(check, release.as_deref()).map(|()| true),

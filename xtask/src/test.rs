@@ -3,6 +3,8 @@
 //! The miniature needs nothing; the real journey needs root on a Debian machine whose apt answers. What cannot run is counted
 //! as failed, never left out silently.
 
+mod differential;
+mod fuzz;
 mod python;
 mod real;
 mod ssh;
@@ -19,6 +21,7 @@ use crate::{DemoArgs, changelog, check, demo, graph, system, workspace};
 /// What the stages need beyond Rust.
 const NEEDS: &[&str] = &[
     "gcc",
+    "g++",
     "libc6-dev",
     "git",
     "gpgv",
@@ -58,6 +61,9 @@ fn before_real(tally: &mut Tally) {
     tally.stage("dependency graph", || graph::run(true));
     tally.stage("changelog fragments", || changelog::run(true, None));
     cargo_test(tally, "unit tests and journeys", &["--workspace"]);
+    tally.stage("fuzz targets, a short run of each", fuzz::short);
+    tally.stage("mutated bundles are never accepted", differential::mutated_bundles);
+    tally.stage("what sealift accepts, python-tuf accepts", differential::python_tuf);
     let builtin = || demo::run(&DemoArgs { builtin: true, out: None });
     if let Some(journey) = tally.stage("demo on the built-in upstream", builtin) {
         remove(&journey);

@@ -1,0 +1,184 @@
+//! Writes the seeds: `cargo run --example make-seeds -- seeds` in this directory.
+//!
+//! All keys are insecure-test keys. Only the OpenPGP key is new each time; its signatures are made anew with it.
+
+use std::error::Error;
+use std::fs;
+use std::io::Write as _;
+use std::path::Path;
+
+use sealift_keys::{KdfParams, Passphrase, SecretKey, key_file};
+use sealift_model::digest::hex;
+use sealift_model::{Digest, Sequence, Timestamp, json};
+use sealift_pkg::packages::ReleaseText;
+use sealift_pkg::release::ReleaseFile;
+use sealift_site::{RepositoryKey, StatementKey};
+use sealift_trust::{Held, Purpose, Receipt, Statement, Subject};
+use serde_json::{Map, Value, json};
+use zeroize::Zeroizing;
+
+type Done<T = ()> = Result<T, Box<dyn Error>>;
+
+const INDEX: &str = "Package: beacon\nVersion: 1:2.1~rc1-1+deb12u2\nArchitecture: amd64\nSource: lights (2.1)\n\
+    Installed-Size: 20\nPre-Depends: libc6\nDepends: libbeacon1 (>= 1.0-1) | libbeacon-compat, x [!i386] <!nocheck>\n\
+    Provides: light (= 2)\nConflicts: dark:any\nMulti-Arch: same\nEssential: no\nPriority: optional\nSection: net\n\
+    Description: light signals\n that shine\n .\n far\nFilename: pool/main/b/beacon_2.1_amd64.deb\nSize: 1234\n\
+    SHA256: e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855\n";
+const STATUS: &str = "Package: beacon\nStatus: hold ok installed\nArchitecture: all\nVersion: 1.0-1\n\
+    Conffiles:\n /etc/beacon.conf d41d8cd98f00b204e9800998ecf8427e\nDescription: x\n";
+const LIST: &str = "# a comment\ndeb [arch=amd64,arm64 signed-by=/usr/share/keyrings/a.gpg] https://example.org/debian \
+    bookworm main contrib # more\ndeb-src http://example.org/debian bookworm main\ndeb cdrom:[x]/ stable main\n\
+    deb http://example.org/flat ./\n";
+const SOURCES: &str = "Types: deb deb-src\nURIs: https://example.org/debian http://example.org/b\n\
+    Suites: bookworm bookworm-updates\nComponents: main\n contrib\nArchitectures: amd64\nEnabled: yes\n\
+    Signed-By:\n -----BEGIN PGP PUBLIC KEY BLOCK-----\n .\n abc=\n -----END PGP PUBLIC KEY BLOCK-----\n\n\
+    # second\nTypes: deb\nURIs: file:/srv\nSuites: ./\nEnabled: no\n";
+
+fn main() -> Done {
+    let dir = std::env::args().nth(1).ok_or("no directory given")?;
+    let dir = Path::new(&dir);
+    metadata(dir)?;
+    evidence(dir)?;
+    keys(dir)?;
+    debian(dir)?;
+    put(
+        dir,
+        "json/all.json",
+        br#"{"a":[1,-2,true,null,"q\"\\\u006e\u00e9\ud83d\ude00"],"b":{},"c":18446744073709551615}"#,
+    )?;
+    put(dir, "manifest/empty.json", br#"{"base":{"manifest":"00","sequence":1}}"#)?;
+    let blob = |text: &[u8]| -> Done<Vec<u8>> {
+        let mut frame = Vec::new();
+        sealift_bundle::blob::encode(&mut &text[..], text.len() as u64, &mut frame)?;
+        Ok([&u32::try_from(text.len())?.to_le_bytes()[..], &frame].concat())
+    };
+    put(dir, "zstd_blob/short", &blob(b"a")?)?;
+    put(dir, "zstd_blob/text", &blob(INDEX.as_bytes())?)?;
+    put(dir, "zstd_blob/run", &blob(&[7; 70_000])?)
+}
+
+fn put(dir: &Path, name: &str, bytes: &[u8]) -> Done {
+    let path = dir.join(name);
+    fs::create_dir_all(path.parent().ok_or("a seed has a directory")?)?;
+    Ok(fs::write(path, bytes)?)
+}
+
+fn now() -> Timestamp {
+    sealift_fuzz::now()
+}
+
+fn key(purpose: Purpose, number: u8) -> SecretKey {
+    SecretKey::from_seed(purpose, &[number; 32])
+}
+
+fn table(keys: &[&SecretKey]) -> Value {
+    Value::Object(keys.iter().map(|key| (key.id().to_hex(), key.public().to_object())).collect::<Map<_, _>>())
+}
+
+fn signed(kind: &str, more: Value, keys: &[&SecretKey]) -> Done<Vec<u8>> {
+    let mut body = json!({
+        "_type": kind, "spec_version": "1.0.34", "version": 3, "expires": now().plus_days(30),
+    });
+    let (Value::Object(body), Value::Object(more)) = (&mut body, more) else { return Err("not an object".into()) };
+    body.extend(more);
+    let covered = json::canonical(&Value::Object(body.clone()))?;
+    let one = |key: &&SecretKey| json!({ "keyid": key.id(), "sig": hex(&key.sign(&covered)) });
+    let signatures: Vec<Value> = keys.iter().map(one).collect();
+    Ok(json::canonical(&json!({ "signatures": signatures, "signed": body }))?)
+}
+
+fn metadata(dir: &Path) -> Done {
+    let (a, b) = (key(Purpose::Root, 1), key(Purpose::Root, 2));
+    let (targets, snapshot) = (key(Purpose::Targets, 3), key(Purpose::Snapshot, 4));
+    let (timestamp, evidence) = (key(Purpose::Timestamp, 5), key(Purpose::Evidence, 6));
+    let role = |keys: &[&SecretKey], threshold: u64| json!({ "keyids": keys.iter().map(|key| key.id()).collect::<Vec<_>>(), "threshold": threshold });
+    let root = json!({
+        "consistent_snapshot": true,
+        "keys": table(&[&a, &b, &targets, &snapshot, &timestamp]),
+        "roles": {
+            "root": role(&[&a, &b], 2), "targets": role(&[&targets], 1),
+            "snapshot": role(&[&snapshot], 1), "timestamp": role(&[&timestamp], 1),
+        },
+        "custom": { "sealift": { "evidence": { "keys": table(&[&evidence]) } } },
+    });
+    put(dir, "tuf_metadata/root.json", &signed("root", root, &[&a, &b])?)?;
+    let target =
+        json!({ "length": 1, "hashes": { "sha256": Digest::of(b"m") }, "custom": { "sealift": { "seq": 1 } } });
+    let body = json!({ "targets": { "bundles/deb12/1/manifest.json": target } });
+    let document = signed("targets", body, &[&targets])?;
+    put(dir, "tuf_metadata/targets.json", &document)?;
+    let named =
+        |bytes: &[u8]| json!({ "version": 3, "length": bytes.len(), "hashes": { "sha256": Digest::of(bytes) } });
+    let document = signed("snapshot", json!({ "meta": { "targets.json": named(&document) } }), &[&snapshot])?;
+    put(dir, "tuf_metadata/snapshot.json", &document)?;
+    let document = signed("timestamp", json!({ "meta": { "snapshot.json": named(&document) } }), &[&timestamp])?;
+    put(dir, "tuf_metadata/timestamp.json", &document)
+}
+
+fn evidence(dir: &Path) -> Done {
+    let site = "insecure-test-site".parse()?;
+    let key = StatementKey::from_seed(&site, &[7; 32]);
+    put(dir, "evidence-key.hex", format!("{}\n", key.public_hex()).as_bytes())?;
+    let statement = Statement {
+        subjects: vec![Subject { name: "manifest.json".into(), sha256: Digest::of(b"m") }],
+        predicate_type: "https://slsa.dev/provenance/v1".into(),
+        predicate: json!({ "buildDefinition": { "buildType": "https://example.org/b" }, "runDetails": {} }),
+    };
+    let payload = statement.to_bytes()?;
+    put(dir, "dsse/statement.json", &payload)?;
+    put(dir, "dsse/build.dsse.json", &key.sign_dsse(&payload))?;
+    let held = |stream: &str| -> Done<Held> {
+        let sequence = Sequence::new(7).ok_or("7 is a sequence")?;
+        Ok(Held { stream: stream.parse()?, sequence, manifest: Digest::of(stream.as_bytes()) })
+    };
+    let holds = vec![held("deb12")?, held("deb12-security")?];
+    let receipt = Receipt { site, issued: now(), ledger_head: Digest::of(b"h"), holds };
+    put(dir, "receipt/receipt.txt", key.sign_receipt(&receipt).as_bytes())
+}
+
+fn keys(dir: &Path) -> Done {
+    let path = dir.join("key_file/root.key");
+    let _ = fs::remove_file(&path);
+    fs::create_dir_all(dir.join("key_file"))?;
+    let passphrase = Passphrase::new(Zeroizing::new(b"insecure-test-passphrase".to_vec()))?;
+    Ok(key_file::write(&path, &key(Purpose::Root, 1), &passphrase, KdfParams { m_kib: 8, t: 1, p: 1 })?)
+}
+
+fn debian(dir: &Path) -> Done {
+    let date = now().minus_seconds(3600);
+    let upstream = RepositoryKey::generate("insecure-test-upstream", now().minus_seconds(9000))?;
+    put(dir, "keyring/upstream.asc", &upstream.public_armored()?)?;
+    let release = ReleaseText {
+        origin: "Insecure Test".into(),
+        label: "Insecure Test".into(),
+        suite: "stable".into(),
+        codename: "bookworm".into(),
+        date,
+        valid_until: Some(now().plus_days(7)),
+        architectures: vec!["all".into(), "amd64".into()],
+        components: vec!["main".into()],
+        description: Some("- a dash".into()),
+        files: vec![ReleaseFile {
+            name: "main/binary-amd64/Packages.xz".parse()?,
+            size: INDEX.len() as u64,
+            sha256: Digest::of(INDEX.as_bytes()),
+        }],
+    };
+    let text = release.render();
+    put(dir, "release/Release", text.as_bytes())?;
+    put(dir, "inrelease/InRelease", &upstream.sign_cleartext(&text, date)?)?;
+    put(dir, "inrelease/Release.gpg", &upstream.sign_detached(text.as_bytes(), date)?)?;
+    put(dir, "packages/Packages", INDEX.as_bytes())?;
+    put(dir, "packages/status", STATUS.as_bytes())?;
+    put(dir, "apt_sources/one-line", LIST.as_bytes())?;
+    put(dir, "apt_sources/paragraphs", SOURCES.as_bytes())?;
+    let zstd = zstd::encode_all(INDEX.as_bytes(), 3)?;
+    let mut xz = liblzma::write::XzEncoder::new(Vec::new(), 1);
+    xz.write_all(INDEX.as_bytes())?;
+    put(dir, "compressed_index/xz", &[&[0], &xz.finish()?[..]].concat())?;
+    let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    gzip.write_all(INDEX.as_bytes())?;
+    put(dir, "compressed_index/gz", &[&[2], &gzip.finish()?[..]].concat())?;
+    put(dir, "compressed_index/zst", &[&[1], &zstd[..]].concat())?;
+    put(dir, "compressed_index/plain", &[&[3], INDEX.as_bytes()].concat())
+}
