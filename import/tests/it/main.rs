@@ -13,6 +13,7 @@ mod receiving;
 mod refusing;
 mod scrubbing;
 mod state;
+mod swapped;
 mod upstream;
 
 #[test]
