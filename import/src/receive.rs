@@ -28,7 +28,7 @@ use crate::refusal::Refusal;
 use crate::repository::{StateError, Writer};
 
 use belief::Belief;
-pub(crate) use candidate::refuse_withdrawn;
+pub(crate) use candidate::{refuse_withdrawn, upstream_dates};
 use candidate::{Candidate, Verdict};
 pub use report::{Accepted, ReceiveReport};
 use statements::{Handed, Time};
@@ -258,6 +258,10 @@ fn receive_all(
     let mut belief = Belief::form(writer, source, time, handed)?;
     belief.medium = describe(Path::new(&source.describe()), report);
     report.older_metadata = belief.older;
+    // First of all: a reset decides about the places of what the medium brings.
+    if belief.stale.is_none() && !belief.resets(writer.floors().root.version).is_empty() {
+        report.trust = Some(commit::commit_trust(writer, &belief)?);
+    }
     for (stream, sequence) in &names {
         match candidate::judge_place(writer, source, &names, (stream, *sequence))? {
             Verdict::Known => report.already.push(format!("{stream}/{sequence}")),

@@ -106,11 +106,14 @@ pub fn recover(options: &RecoverOptions, caller: &Caller) -> Result<RecoverRepor
     layout.check().map_err(StateError::from)?;
     let lock = Lock::take(&options.dir).map_err(StateError::from)?;
     let mut found = Found::look(&layout)?;
-    let floors = found.floors.clone().ok_or(RecoverError::Nothing)?;
+    let mut floors = found.floors.clone().ok_or(RecoverError::Nothing)?;
     let documents = collect_documents(&layout, &floors, options.root.as_deref())?;
     confirm(&layout, &floors, &documents, options)?;
     let history = rebuild::History::read(&layout, &found, &floors)?;
     found.lost.extend(history.lost.iter().cloned());
+    if !found.proved {
+        history.raise(&mut floors);
+    }
     let detail = describe(&found, &floors, &options.fingerprint);
     let event = event_of(caller, EventKind::Recovered, EventSubject::default(), &detail);
     restore_documents(&layout, &documents)?;

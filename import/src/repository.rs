@@ -89,6 +89,17 @@ pub enum StateError {
         /// The digest found.
         found: Digest,
     },
+    /// A trusted document is gone.
+    #[error("trust-state: {role} metadata version {version}, which is trusted, is not there")]
+    DocumentLost {
+        /// Its role.
+        role: Role,
+        /// Its version.
+        version: u64,
+        /// Why.
+        #[source]
+        source: PathError,
+    },
     /// An accepted bundle's manifest is not what it was.
     #[error(transparent)]
     Bundle(crate::bundles::LoadError),
@@ -120,17 +131,21 @@ impl FloorFileError {
     pub fn is_damage(&self) -> bool {
         match self {
             Self::Form(_) => true,
-            // Too long, or not a file at all, is of kind "other".
-            Self::Io(error) => error.is_not_found() || error.kind() == std::io::ErrorKind::Other,
+            Self::Io(error) => is_lost(error),
         }
     }
+}
+
+/// Tells whether a file is gone, or is none, or is longer than it can be, as against a fault of the disk.
+fn is_lost(error: &PathError) -> bool {
+    error.is_not_found() || error.kind() == std::io::ErrorKind::Other
 }
 
 impl StateError {
     /// Tells whether trust state was lost or set back: `trust recover` or a restore from backup mends it, nothing else.
     pub fn is_trust_state(&self) -> bool {
         match self {
-            Self::FloorsDiffer { .. } | Self::Document { .. } => true,
+            Self::FloorsDiffer { .. } | Self::Document { .. } | Self::DocumentLost { .. } => true,
             Self::FloorFile { source, .. } => source.is_damage(),
             Self::FloorIndex { source, .. } => source.is_damage(),
             _ => false,
@@ -204,7 +219,13 @@ impl Repository {
 
     /// Reads a trusted document and checks that it is the one the floors name.
     pub fn document(&self, role: Role, named: DocumentRef) -> Result<Vec<u8>, StateError> {
-        let bytes = sealift_fs::read_capped(&self.layout.trust_document(role, named.version, named.sha256), 5_000_000)?;
+        let path = self.layout.trust_document(role, named.version, named.sha256);
+        let bytes = match sealift_fs::read_capped(&path, 5_000_000) {
+            Err(source) if is_lost(&source) => {
+                return Err(StateError::DocumentLost { role, version: named.version, source });
+            }
+            other => other?,
+        };
         let found = Digest::of(&bytes);
         if found == named.sha256 {
             return Ok(bytes);

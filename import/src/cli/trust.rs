@@ -88,7 +88,7 @@ fn human(status: &TrustStatus) -> String {
         let _ = writeln!(
             out,
             "The clock of this machine is more than a day behind what was signed. Set it; or people sign an override:\n  \
-             sealift-keys waive clock --state {}",
+             sealift-keys waive clock {} --reason TEXT",
             status.state.tagged()
         );
     }

@@ -110,6 +110,18 @@ impl Change<'_> {
         }
         Ok(())
     }
+
+    /// Takes the bundles of a stream above `sequence` out of the index and of every channel, as if they had never been
+    /// accepted, with what they withdrew.
+    pub fn forget_bundles_above(&self, stream: &StreamId, sequence: u64) -> Result<(), IndexError> {
+        const ABOVE: &str = "SELECT manifest FROM bundles WHERE stream = ?1 AND sequence > ?2";
+        let key = params![stream.as_str(), integer(sequence)];
+        for table in ["contents", "withdrawn"] {
+            self.tx.execute(&format!("DELETE FROM {table} WHERE manifest IN ({ABOVE})"), key)?;
+        }
+        self.tx.execute("DELETE FROM bundles WHERE stream = ?1 AND sequence > ?2", key)?;
+        Ok(())
+    }
 }
 
 type Raw = (String, i64, String, String, String, String, i64, i64, String);

@@ -1,10 +1,12 @@
 //! What the trust metadata of a medium, judged by what was trusted before, makes believable.
 
+use std::collections::BTreeMap;
+
 use sealift_bundle::metadata::{MetadataFiles, read_metadata};
 use sealift_bundle::source::Source;
 use sealift_bundle::trust::verify_files;
-use sealift_model::{Digest, Timestamp};
-use sealift_trust::{Previous, Refusal, Role, Signed, Snapshot, Targets, TimestampMeta, TrustedSet};
+use sealift_model::{Digest, StreamId, Timestamp};
+use sealift_trust::{Previous, Refusal, Role, Root, Signed, Snapshot, Targets, TimestampMeta, TrustedSet};
 
 use super::{Handed, Stop, Time};
 use crate::floors::{DocumentRef, Documents};
@@ -56,6 +58,20 @@ impl Belief {
         let versions = |d: Documents| [d.timestamp.version, d.snapshot.version, d.targets.version];
         let newer = floors.documents.map(versions) != documents.map(versions);
         floors.root.version != root.version || (!self.older && newer)
+    }
+
+    /// Returns the streams that the roots after `known` reset, each with the sequence that stays.
+    pub(super) fn resets(&self, known: u64) -> BTreeMap<StreamId, u64> {
+        let mut all: BTreeMap<StreamId, u64> = BTreeMap::new();
+        let roots =
+            self.documents(known).into_iter().filter(|(role, version, _)| *role == Role::Root && *version > known);
+        for root in roots.filter_map(|(.., bytes)| Signed::<Root>::parse(bytes).ok()) {
+            for (stream, sequence) in root.body().reset_streams() {
+                let entry = all.entry(stream.clone()).or_insert(*sequence);
+                *entry = (*entry).min(*sequence);
+            }
+        }
+        all
     }
 
     /// Returns references to what is trusted now.
@@ -152,7 +168,9 @@ impl Stored {
     /// Judges the stored documents at `now`, under the newest root that the medium proves.
     fn judge_again(&self, medium: &MetadataFiles, now: Timestamp) -> Result<TrustedSet, Refusal> {
         let mut files = self.lower.clone().unwrap_or_default();
-        files.roots.clone_from(&medium.roots);
+        // Roots up to the trusted one decide nothing, and a medium made before it does not lead to it.
+        let trusted = Signed::<Root>::parse(&self.root)?.version();
+        files.roots = medium.roots.iter().filter(|(version, _)| *version > trusted).cloned().collect();
         verify_files(&files, &self.root, self.previous(), now)
     }
 }

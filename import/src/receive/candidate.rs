@@ -183,7 +183,7 @@ impl Candidate {
 /// Returns the date of each upstream's Release file, by `stream/upstream suite`: the floors' name for it.
 ///
 /// By stream: media of different streams arrive in any order, those of one stream do not.
-pub(super) fn upstream_dates(manifest: &Manifest) -> impl Iterator<Item = (String, Timestamp)> {
+pub(crate) fn upstream_dates(manifest: &Manifest) -> impl Iterator<Item = (String, Timestamp)> {
     let key = |u: &UpstreamEntry| format!("{}/{} {}", manifest.stream, u.name, printable(&u.suite));
     manifest.upstreams.iter().map(move |upstream| (key(upstream), upstream.date))
 }

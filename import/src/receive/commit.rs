@@ -1,7 +1,10 @@
 //! Makes a judged bundle part of the repository.
 
+use std::fmt::Write as _;
+
+use sealift_bundle::manifest::BundleRef;
 use sealift_fs::{Mode, PathError};
-use sealift_model::Digest;
+use sealift_model::{Digest, StreamId};
 use sealift_trust::Role;
 
 use super::belief::Belief;
@@ -18,7 +21,7 @@ pub(super) fn commit_bundle(writer: &mut Writer, belief: &Belief, candidate: &Ca
     let manifest = &candidate.manifest;
     let mut floors = raised(writer.floors(), belief);
     floors.signed_time = floors.signed_time.max(manifest.created);
-    let held = sealift_bundle::manifest::BundleRef { manifest: candidate.id, sequence: manifest.sequence };
+    let held = BundleRef { manifest: candidate.id, sequence: manifest.sequence };
     floors.streams.insert(manifest.stream.clone(), held);
     if let Some(waiver) = &candidate.waiver {
         waiver.mark(&mut floors, candidate.id);
@@ -36,27 +39,60 @@ pub(super) fn commit_bundle(writer: &mut Writer, belief: &Belief, candidate: &Ca
         ..EventSubject::default()
     };
     let waived = candidate.waiver.as_ref().map_or_else(String::new, |waiver| format!("; {}", waiver.describe()));
-    let detail = format!("{} files, {} bytes; {}; {}{waived}", row.files, row.bytes, floors.describe(), belief.medium);
+    let detail =
+        format!("{} files, {} bytes; {}; {}{waived}", row.files, row.bytes, floors.describe(), belief.medium);
     let event = writer.event(EventKind::Accepted, subject, &detail);
     let fresh = belief.is_news(writer);
     writer.commit_floors(floors, &event, |change| {
         change.add_bundle(&row, &manifest.withdrawn)?;
-        if fresh { change.set_refreshed(clock) } else { Ok(()) }
+        if fresh { change.set_refreshed(belief.time.now) } else { Ok(()) }
     })?;
-    drop_old_trust(writer).map(drop).map_err(|error| unrecorded(error.into()))
+    drop_old_trust(writer).map_err(|error| unrecorded(error.into()))?;
+    Ok(())
 }
 
 /// Accepts newer trust metadata alone; returns a line for people.
+///
+/// Streams that a root on the way to the trusted one resets are lowered in the same commit: this is the only place.
 pub(super) fn commit_trust(writer: &mut Writer, belief: &Belief) -> Result<String, StateError> {
     keep_trust(writer, belief)?;
-    let floors = raised(writer.floors(), belief);
+    let mut floors = raised(writer.floors(), belief);
+    let resets = belief.resets(writer.floors().root.version);
+    let mut detail = String::from("trust metadata alone; ");
+    for (stream, sequence) in &resets {
+        lower(writer, &mut floors, stream, *sequence)?;
+        let _ = write!(detail, "the root resets stream {stream} to {sequence}; ");
+    }
     let line = floors.describe();
-    let detail = format!("trust metadata alone; {line}; {}", belief.medium);
+    let _ = write!(detail, "{line}; {}", belief.medium);
     let event = writer.event(EventKind::Accepted, EventSubject::default(), &detail);
-    let clock = writer.caller().clock;
-    writer.commit_floors(floors, &event, |change| change.set_refreshed(clock))?;
+    writer.commit_floors(floors, &event, |change| {
+        for (stream, sequence) in &resets {
+            change.forget_bundles_above(stream, *sequence)?;
+        }
+        change.set_refreshed(belief.time.now)
+    })?;
     drop_old_trust(writer).map_err(|error| unrecorded(error.into()))?;
     Ok(line)
+}
+
+/// Sets the floors of a stream to the highest accepted bundle that is not above `sequence`.
+fn lower(repository: &Repository, floors: &mut Floors, stream: &StreamId, sequence: u64) -> Result<(), StateError> {
+    if floors.streams.get(stream).is_none_or(|held| held.sequence.get() <= sequence) {
+        return Ok(());
+    }
+    let of_stream = format!("{stream}/");
+    floors.upstreams.retain(|upstream, _| !upstream.starts_with(&of_stream));
+    let rows = repository.index().bundles(Some(stream))?;
+    let Some(row) = rows.iter().rev().find(|row| row.sequence.get() <= sequence) else {
+        floors.streams.remove(stream);
+        return Ok(());
+    };
+    floors.streams.insert(stream.clone(), BundleRef { manifest: row.manifest, sequence: row.sequence });
+    // Within a stream the dates rise with the sequence.
+    let manifest = crate::bundles::load(repository, stream, row.sequence)?;
+    floors.upstreams.extend(upstream_dates(&manifest));
+    Ok(())
 }
 
 fn raised(floors: &Floors, belief: &Belief) -> Floors {

@@ -3,7 +3,7 @@
 use sealift_bundle::metadata::MetadataFiles;
 use sealift_bundle::trust::verify_files;
 use sealift_model::{Digest, Timestamp};
-use sealift_trust::{Previous, Role, Signed, Snapshot, Targets, TimestampMeta};
+use sealift_trust::{Previous, Role, Root, Signed, Snapshot, Targets, TimestampMeta};
 
 use super::{DOCUMENT_LIMIT, RecoverError, names};
 use crate::floors::{Copies, DocumentRef, Documents, FloorFile, Floors};
@@ -13,6 +13,7 @@ use crate::ledger::{Event, Head};
 use crate::repository::{StateError, read_floor_file};
 
 /// What was found.
+#[derive(Default)]
 pub(super) struct Found {
     /// What is wrong, for people.
     pub(super) damage: Vec<String>,
@@ -20,6 +21,8 @@ pub(super) struct Found {
     pub(super) lost: Vec<String>,
     /// The floors that what is left proves; `None` if not even a root is there.
     pub(super) floors: Option<Floors>,
+    /// Whether a copy of the floors could be read.
+    pub(super) proved: bool,
     /// When trust was refreshed last, if the index knows.
     pub(super) refreshed: Option<Timestamp>,
     /// Where the ledger ended, if the index knows.
@@ -31,16 +34,10 @@ pub(super) struct Found {
 impl Found {
     /// Looks at both copies and every trusted document. Stops at faults that are no damage, and at a whole state.
     pub(super) fn look(layout: &Layout) -> Result<Self, RecoverError> {
-        let mut found = Self {
-            damage: Vec::new(),
-            lost: Vec::new(),
-            floors: None,
-            refreshed: None,
-            head: None,
-            pending: Vec::new(),
-        };
+        let mut found = Self::default();
         let file = found.floor_file(layout)?;
         let index = found.index(layout)?;
+        found.proved = file.is_some() || index.is_some();
         found.floors = match (&file, &index) {
             (Some(file), Some(floors)) => Some(found.both(file, floors)),
             (Some(file), None) => Some(file.floors.clone()),
@@ -139,6 +136,7 @@ impl Found {
 
 fn verified(root: &[u8], files: &MetadataFiles) -> Option<Documents> {
     let expiries = [
+        Signed::<Root>::parse(root).ok()?.expires(),
         Signed::<TimestampMeta>::parse(&files.timestamp).ok()?.expires(),
         Signed::<Snapshot>::parse(&files.snapshot.1).ok()?.expires(),
         Signed::<Targets>::parse(&files.targets.1).ok()?.expires(),

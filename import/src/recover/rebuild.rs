@@ -4,7 +4,7 @@
 
 use std::collections::BTreeMap;
 
-use sealift_bundle::manifest::{MAX_BYTES, Manifest};
+use sealift_bundle::manifest::{BundleRef, MAX_BYTES, Manifest};
 use sealift_model::{ChannelId, Digest, Sequence, StreamId, Timestamp};
 
 use super::found::Found;
@@ -13,6 +13,7 @@ use crate::floors::Floors;
 use crate::index::{BundleRow, Change, Index, IndexError};
 use crate::layout::Layout;
 use crate::ledger::{Event, EventKind, Head, Ledger, LedgerError, Line};
+use crate::receive::upstream_dates;
 use crate::repository::StateError;
 
 /// What a channel held, and from which revision it came.
@@ -37,6 +38,7 @@ pub(super) struct History {
     pending: Vec<Event>,
     bundles: Vec<(BundleRow, Vec<Digest>)>,
     channels: BTreeMap<ChannelId, Channel>,
+    upstreams: Vec<(String, Timestamp)>,
     last_accepted: Option<Timestamp>,
 }
 
@@ -55,21 +57,23 @@ impl History {
             pending: Vec::new(),
             bundles: Vec::new(),
             channels: BTreeMap::new(),
+            upstreams: Vec::new(),
             last_accepted: lines.iter().rev().find(|line| line.event == EventKind::Accepted).map(|line| line.time),
         };
         // The first event on its way may stand in the ledger already.
         let recorded = |event: &&Event| !lines.last().is_some_and(|line| line.records(event));
         history.pending = found.pending.iter().filter(recorded).cloned().collect();
-        history.take_bundles(layout, &lines, floors);
+        history.take_bundles(layout, &lines, found.proved.then_some(floors));
         lines.iter().for_each(|line| history.replay(line));
         history.forget_unknown();
         Ok(history)
     }
 
-    fn take_bundles(&mut self, layout: &Layout, lines: &[Line], floors: &Floors) {
+    fn take_bundles(&mut self, layout: &Layout, lines: &[Line], floors: Option<&Floors>) {
+        let held = |stream: &StreamId| floors.map(|floors| floors.streams.get(stream).map(|held| held.sequence));
         let mut named: BTreeMap<(StreamId, Sequence), (Digest, Option<Timestamp>)> = BTreeMap::new();
         // The floors are raised after every check and right before the commit; a run may have died between the two.
-        for (stream, held) in &floors.streams {
+        for (stream, held) in floors.iter().flat_map(|floors| &floors.streams) {
             named.insert((stream.clone(), held.sequence), (held.manifest, None));
         }
         for line in lines.iter().filter(|line| line.event == EventKind::Accepted) {
@@ -78,16 +82,36 @@ impl History {
             else {
                 continue;
             };
-            named.insert((stream.clone(), sequence), (bundle, Some(line.time)));
+            // What lies above a floor was forgotten because a root said so.
+            if held(stream).is_none_or(|held| Some(sequence) <= held) {
+                named.insert((stream.clone(), sequence), (bundle, Some(line.time)));
+            }
         }
         for ((stream, sequence), (id, accepted)) in named {
             match read_manifest(layout, &stream, sequence, id) {
                 Some(manifest) => {
                     let accepted = accepted.or(self.last_accepted).unwrap_or(manifest.created);
+                    self.upstreams.extend(upstream_dates(&manifest));
                     self.bundles.push((BundleRow::new(&manifest, id, accepted), manifest.withdrawn));
                 }
                 None => self.lost.push(format!("bundle {stream}/{sequence}: its manifest is missing or changed")),
             }
+        }
+    }
+
+    /// Raises floors that nothing proves any more to what the kept bundles show.
+    pub(super) fn raise(&self, floors: &mut Floors) {
+        for (row, _) in &self.bundles {
+            let held = BundleRef { manifest: row.manifest, sequence: row.sequence };
+            let entry = floors.streams.entry(row.stream.clone()).or_insert(held);
+            if held.sequence > entry.sequence {
+                *entry = held;
+            }
+            floors.signed_time = floors.signed_time.max(row.created);
+        }
+        for (upstream, date) in &self.upstreams {
+            let entry = floors.upstreams.entry(upstream.clone()).or_insert(*date);
+            *entry = (*entry).max(*date);
         }
     }
 

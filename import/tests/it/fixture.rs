@@ -10,15 +10,16 @@ use sealift_bundle::manifest::{
 };
 use sealift_bundle::{BundleParts, MetadataFiles};
 use sealift_fs::Store;
-use sealift_import::receive::{ReceiveError, ReceiveReport, receive};
+use sealift_import::receive::{ReceiveError, ReceiveOptions, ReceiveReport, Waived, receive};
 use sealift_import::{Caller, StateError, Writer, init};
-use sealift_keys::metadata::{self, RoleDraft, RootDraft};
+use sealift_keys::metadata::{self, PersonDraft, RoleDraft, RootDraft};
 use sealift_keys::{KeyDir, SecretKey};
-use sealift_model::{Digest, RelPath, Sequence, Silent, StreamId, Timestamp};
+use sealift_model::{Digest, PersonId, RelPath, Sequence, Silent, StreamId, Timestamp};
 use sealift_pkg::packages::ReleaseText;
 use sealift_pkg::release::ReleaseFile;
 use sealift_site::RepositoryKey;
-use sealift_trust::{Purpose, Role, Statement, Subject, TargetInfo};
+use sealift_trust::statement::{PersonStatement, Said};
+use sealift_trust::{Purpose, Role, Statement, Subject, TargetInfo, dsse};
 
 pub fn now() -> Timestamp {
     "2026-11-22T16:00:00Z".parse().unwrap()
@@ -120,14 +121,19 @@ pub struct Connected {
     dir: tempfile::TempDir,
     store: Store,
     pub keys: KeyDir,
+    seeds: BTreeMap<Purpose, u8>,
     upstream: RepositoryKey,
     targets: BTreeMap<RelPath, TargetInfo>,
     manifests: BTreeMap<(String, u64), Manifest>,
     pub version: u64,
-    /// Signs snapshot and targets metadata once more under the versions they had.
-    pub reuse_lower_versions: bool,
     pub expires: Timestamp,
     pub roots: Vec<(u64, Vec<u8>)>,
+    /// Who may make statements, from the next root on.
+    pub people: BTreeMap<PersonId, PersonDraft>,
+    /// How many of them it takes.
+    pub policy: sealift_trust::Policy,
+    /// Streams that the next root resets.
+    pub resets: BTreeMap<&'static str, u64>,
 }
 
 pub fn secret(purpose: Purpose, n: u8) -> SecretKey {
@@ -143,18 +149,22 @@ impl Connected {
     pub fn with_seed(seed: u8) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let purposes = [Purpose::Root, Purpose::Targets, Purpose::Snapshot, Purpose::Timestamp, Purpose::Evidence];
-        let keys = (1..).zip(purposes).map(|(n, purpose)| secret(purpose, seed + n)).collect();
+        let seeds: BTreeMap<Purpose, u8> = purposes.into_iter().zip(seed + 1..).collect();
+        let keys = seeds.iter().map(|(purpose, seed)| secret(*purpose, *seed)).collect();
         let mut new = Self {
             store: Store::open(&dir.path().join("store")).unwrap(),
             dir,
             keys: KeyDir::from_keys(keys),
+            seeds,
             upstream: RepositoryKey::generate("insecure-test-upstream", now().minus_seconds(100 * 86_400)).unwrap(),
             targets: BTreeMap::new(),
             manifests: BTreeMap::new(),
             version: 0,
-            reuse_lower_versions: false,
             expires: now().plus_days(60),
             roots: Vec::new(),
+            people: BTreeMap::new(),
+            policy: sealift_trust::Policy::default(),
+            resets: BTreeMap::new(),
         };
         new.add_root(now().plus_days(365));
         new
@@ -171,11 +181,34 @@ impl Connected {
             expires,
             roles: Role::ALL.into_iter().map(role).collect(),
             evidence: self.keys.keys(Purpose::Evidence).map(|key| key.public().clone()).collect(),
-            people: BTreeMap::new(),
-            policy: sealift_trust::Policy::default(),
+            people: self.people.clone(),
+            policy: self.policy,
         };
-        let root = self.keys.sign_metadata(&metadata::root(&draft).unwrap()).unwrap();
-        self.roots.push((version, root));
+        let mut root = metadata::root(&draft).unwrap();
+        if !self.resets.is_empty() {
+            let mut document: serde_json::Value = serde_json::from_slice(&root).unwrap();
+            document["signed"]["custom"]["sealift"]["reset_streams"] = serde_json::json!(self.resets);
+            root = sealift_model::json::canonical(&document).unwrap();
+        }
+        self.roots.push((version, self.keys.sign_metadata(&root).unwrap()));
+    }
+
+    /// Takes another key for a purpose; the next root names it.
+    pub fn replace_key(&mut self, purpose: Purpose, seed: u8) {
+        self.seeds.insert(purpose, seed);
+        self.keys = KeyDir::from_keys(self.seeds.iter().map(|(purpose, seed)| secret(*purpose, *seed)).collect());
+    }
+
+    /// Names people who may waive an expiry, of whom it takes `required`, and makes a root that says so.
+    pub fn with_waivers(&mut self, people: &[(&str, u8)], required: u32) {
+        for (name, seed) in people {
+            let keys = vec![secret(Purpose::Person, *seed).public().clone()];
+            let may = [sealift_trust::Power::Waive].into_iter().collect();
+            self.people.insert(name.parse().unwrap(), PersonDraft { keys, may });
+        }
+        self.policy.waive = Some(required);
+        let expires = now().plus_days(365);
+        self.add_root(expires);
     }
 
     pub fn root_file(&self) -> PathBuf {
@@ -197,7 +230,7 @@ impl Connected {
     pub fn metadata(&mut self) -> MetadataFiles {
         self.version += 1;
         let expires = self.expires;
-        let v = if self.reuse_lower_versions { self.version - 1 } else { self.version };
+        let v = self.version;
         let sign = |bytes: Vec<u8>| self.keys.sign_metadata(&bytes).unwrap();
         let targets = sign(metadata::targets(v, expires, &self.targets).unwrap());
         let snapshot = sign(metadata::snapshot(v, expires, &targets).unwrap());
@@ -367,6 +400,17 @@ impl Connected {
     }
 }
 
+/// Returns the envelope of a statement that these people's keys sign.
+pub fn signed_by(seeds: &[u8], subject: Digest, said: Said) -> Vec<u8> {
+    let statement = PersonStatement { subject: Subject { name: "subject".into(), sha256: subject }, said };
+    let payload = statement.to_bytes().unwrap();
+    let sign = |seed: &u8| {
+        let key = secret(Purpose::Person, *seed);
+        (key.id(), key.sign(&dsse::pae(&payload)))
+    };
+    dsse::envelope_bytes(&payload, &seeds.iter().map(sign).collect::<Vec<_>>())
+}
+
 /// A medium with one or more bundles.
 pub struct Medium {
     dir: tempfile::TempDir,
@@ -455,6 +499,30 @@ impl Isolated {
     /// Receives and returns `stream/sequence` of what was accepted.
     pub fn accept(&self, medium: &Medium) -> Vec<String> {
         self.receive(medium).unwrap().accepted.iter().map(sealift_import::receive::Accepted::name).collect()
+    }
+
+    /// Receives with statements beside the medium.
+    pub fn receive_with(&self, medium: &Medium, statements: &[Vec<u8>]) -> Result<ReceiveReport, ReceiveError> {
+        let options = ReceiveOptions {
+            path: medium.path().to_owned(),
+            statements: self.files_of(statements),
+            ..ReceiveOptions::default()
+        };
+        sealift_import::receive::receive_with(&mut self.writer(), &options, &Silent)
+    }
+
+    /// Hands statements over without a medium.
+    pub fn hand_over(&self, statements: &[Vec<u8>]) -> Result<Vec<Waived>, ReceiveError> {
+        sealift_import::receive::hand_over(&mut self.writer(), &self.files_of(statements))
+    }
+
+    fn files_of(&self, statements: &[Vec<u8>]) -> Vec<PathBuf> {
+        let write = |(n, bytes): (usize, &Vec<u8>)| {
+            let path = self.dir.path().join(format!("statement-{n}.dsse.json"));
+            fs::write(&path, bytes).unwrap();
+            path
+        };
+        statements.iter().enumerate().map(write).collect()
     }
 
     /// Receives and returns the word of the refusal; checks that its only trace is one line of the ledger.

@@ -3,17 +3,19 @@
 #![allow(clippy::unwrap_used, reason = "a test stops where something is not as it should be")]
 
 mod cli;
-mod confined;
+mod clocks;
 mod crash;
+mod damage;
 mod fixture;
 mod hostile;
 mod live;
 mod publishing;
+mod readers;
 mod receiving;
 mod refusing;
 mod scrubbing;
 mod state;
-mod swapped;
+mod succession;
 mod upstream;
 
 #[test]

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use sealift_model::StreamId;
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -23,6 +24,7 @@ pub struct Root {
     evidence: Vec<PublicKey>,
     people: People,
     policy: Policy,
+    reset_streams: BTreeMap<StreamId, u64>,
     consistent_snapshot: bool,
 }
 
@@ -63,6 +65,8 @@ struct SealiftCustom {
     people: Option<PeopleField>,
     #[serde(default, deserialize_with = "present")]
     policy: Option<Object<Policy>>,
+    #[serde(default, deserialize_with = "present")]
+    reset_streams: Option<BTreeMap<StreamId, u64>>,
 }
 
 #[derive(Deserialize)]
@@ -96,6 +100,12 @@ impl Root {
         self.policy
     }
 
+    /// Returns the streams whose floor this root lowers when it becomes trusted, each with the sequence from which bundles
+    /// count as never accepted: those above it. 0 forgets the stream.
+    pub fn reset_streams(&self) -> &BTreeMap<StreamId, u64> {
+        &self.reset_streams
+    }
+
     /// Tells whether snapshot and targets files carry their version in the file name.
     pub fn consistent_snapshot(&self) -> bool {
         self.consistent_snapshot
@@ -108,6 +118,7 @@ impl Root {
         self.people = People::read(&custom.people.unwrap_or_default())?;
         self.policy = custom.policy.map(|p| p.0).unwrap_or_default();
         self.policy.check(&self.people)?;
+        self.reset_streams = custom.reset_streams.unwrap_or_default();
         let evidence = custom.evidence.map(|e| e.0.keys);
         let keys = KeyTable::load(Role::Root, &evidence.unwrap_or_default(), Profile::Sealift)?;
         self.evidence = keys.into_keys().collect();
@@ -146,6 +157,7 @@ impl Body for Root {
             evidence: Vec::new(),
             people: People::default(),
             policy: Policy::default(),
+            reset_streams: BTreeMap::new(),
             consistent_snapshot: fields.consistent_snapshot.unwrap_or(false),
         };
         // Other producers may mean something else by `custom`, and may sign two roles with one key.
