@@ -4,6 +4,7 @@
 
 mod cli;
 mod clocks;
+mod confined;
 mod crash;
 mod damage;
 mod fixture;
@@ -16,6 +17,7 @@ mod refusing;
 mod scrubbing;
 mod state;
 mod succession;
+mod swapped;
 mod upstream;
 
 #[test]
