@@ -4,10 +4,13 @@
 //! so that a frame cannot hide a second one, a huge window or a bomb. Digests of plain blobs are left to whoever reads
 //! them: stored and content digest are the same there.
 
+mod blocks;
+
 use std::io::{self, BufReader, Read, Write};
 
 use sealift_model::{Digest, Hasher};
 
+use self::blocks::Blocks;
 use crate::layout::blob_path;
 use crate::manifest::{Encoding, FileEntry, Stored};
 use crate::source::{Source, SourceError};
@@ -128,8 +131,8 @@ impl<R: Read> ZstdFrame<R> {
     fn open(expected: Digest, size: u64, mut input: R) -> io::Result<Self> {
         let mut head = Vec::new();
         input.by_ref().take(LONGEST_HEADER).read_to_end(&mut head)?;
-        check_header(&head, size)?;
-        let tee = Tee { head: io::Cursor::new(head), input, hasher: Hasher::new() };
+        let blocks = Blocks::after(check_header(&head, size)?);
+        let tee = Tee { head: io::Cursor::new(head), input, hasher: Hasher::new(), blocks };
         let mut decoder = zstd::Decoder::with_buffer(BufReader::with_capacity(128 * 1024, tee))?.single_frame();
         decoder.window_log_max(MAX_WINDOW_LOG)?;
         Ok(Self { decoder: Some(decoder), expected })
@@ -164,11 +167,12 @@ impl<R: Read> Read for ZstdFrame<R> {
     }
 }
 
-/// Hashes what the decoder takes.
+/// Hashes what the decoder takes, and looks at the blocks.
 struct Tee<R> {
     head: io::Cursor<Vec<u8>>,
     input: R,
     hasher: Hasher,
+    blocks: Blocks,
 }
 
 impl<R: Read> Read for Tee<R> {
@@ -177,13 +181,15 @@ impl<R: Read> Read for Tee<R> {
         if read == 0 {
             read = self.input.read(buffer)?;
         }
-        self.hasher.update(buffer.get(..read).unwrap_or_default());
+        let passed = buffer.get(..read).unwrap_or_default();
+        self.hasher.update(passed);
+        self.blocks.pass(passed)?;
         Ok(read)
     }
 }
 
-/// Checks a frame header (RFC 8878 §3.1.1.1) against the one form the format allows.
-fn check_header(head: &[u8], size: u64) -> Result<(), BlobFault> {
+/// Checks a frame header (RFC 8878 §3.1.1.1) against the one form the format allows, and returns its length.
+fn check_header(head: &[u8], size: u64) -> Result<u64, BlobFault> {
     let Some((descriptor, fields)) = head.strip_prefix(&MAGIC).and_then(<[u8]>::split_first) else {
         return Err(BlobFault::NotZstd);
     };
@@ -213,7 +219,8 @@ fn check_header(head: &[u8], size: u64) -> Result<(), BlobFault> {
         let base = 1_u64 << (10 + (b >> 3));
         base + (base / 8) * u64::from(b & 7)
     });
-    if window > 1 << MAX_WINDOW_LOG { Err(BlobFault::Window) } else { Ok(()) }
+    let length = 5 + u64::from(!single_segment) + width as u64;
+    if window > 1 << MAX_WINDOW_LOG { Err(BlobFault::Window) } else { Ok(length) }
 }
 
 /// Writes `size` bytes of content as a blob: one zstd frame. The same content always gives the same bytes.

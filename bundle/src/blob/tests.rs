@@ -147,3 +147,26 @@ fn at_most_one_byte_more_than_listed_is_read_of_a_blob_without_end() {
         assert!(endless.0 <= 1001, "{encoding:?}: {} bytes were asked for", endless.0);
     }
 }
+
+/// libzstd itself takes it or not by how much it is given at once.
+#[test]
+fn refuses_a_compressed_block_without_content_however_it_is_read() {
+    let content = vec![7; 70_000];
+    let size = content.len() as u64;
+    let mut blob = Vec::new();
+    encode(&mut &content[..], size, &mut blob).unwrap();
+    let header = usize::try_from(check_header(&blob, size).unwrap()).unwrap();
+    blob.splice(header..header, [4, 0, 0]);
+    for step in [1, 1000, 100_000] {
+        let mut buffer = vec![0; step];
+        let mut reader = decode(stored(&blob), size, &blob[..]).unwrap();
+        let fault = loop {
+            match reader.read(&mut buffer) {
+                Ok(0) => panic!("accepted in steps of {step}"),
+                Ok(_) => {}
+                Err(error) => break error,
+            }
+        };
+        assert!(fault.to_string().contains("without content"), "{fault}");
+    }
+}
