@@ -9,6 +9,7 @@ use sealift_trust::metadata::Body;
 use sealift_trust::{Root, Signed, Snapshot, Targets, TimestampMeta};
 use serde::Serialize;
 
+use crate::evidence::{self, EvidenceClaim};
 use crate::layout::{self, BundleNames, Survey, manifest_path};
 use crate::manifest::{BundleKind, FileRole, LIMITS, MAX_BYTES, Manifest, ManifestError, Totals};
 use crate::metadata::{MetadataFiles, read_metadata};
@@ -70,6 +71,8 @@ pub struct BundleLine {
     pub totals: Totals,
     /// Names of its evidence files.
     pub evidence: Vec<String>,
+    /// What these claim.
+    pub statements: Vec<EvidenceClaim>,
     /// Its upstreams.
     pub upstreams: Vec<UpstreamLine>,
 }
@@ -117,7 +120,10 @@ pub enum InspectError {
 pub fn inspect(source: &dyn Source) -> Result<Inspection, InspectError> {
     let survey = layout::survey(source)?;
     let files = read_metadata(source)?;
-    let bundles = survey.bundles.iter().map(|names| bundle_line(source, names)).collect::<Result<_, _>>()?;
+    // Who people are, as the medium itself says: claimed like all else here.
+    let root = files.roots.last().and_then(|(_, bytes)| Signed::<Root>::parse(bytes).ok());
+    let root = root.as_ref().map(Signed::body);
+    let bundles = survey.bundles.iter().map(|names| bundle_line(source, names, root)).collect::<Result<_, _>>()?;
     Ok(Inspection {
         path: source.describe(),
         verified: false,
@@ -194,7 +200,16 @@ fn line<T: Body>(bytes: &[u8]) -> Result<MetadataLine, SourceError> {
     })
 }
 
-fn bundle_line(source: &dyn Source, names: &BundleNames) -> Result<BundleLine, InspectError> {
+fn claims(source: &dyn Source, names: &BundleNames, root: Option<&Root>) -> Result<Vec<EvidenceClaim>, SourceError> {
+    let read = |name: &String| {
+        let path = layout::evidence_path(&names.stream, names.sequence, name)
+            .map_err(|_| SourceRefusal::Foreign(printable(name)))?;
+        Ok(evidence::claim(root, name, &source.read(&path, layout::MAX_EVIDENCE_BYTES)?))
+    };
+    names.evidence.iter().map(read).collect()
+}
+
+fn bundle_line(source: &dyn Source, names: &BundleNames, root: Option<&Root>) -> Result<BundleLine, InspectError> {
     let (id, manifest) = read_manifest(source, &names.stream, names.sequence)?;
     let packages = |upstream: Option<&str>| {
         let counted = |e: &&crate::manifest::FileEntry| {
@@ -224,6 +239,7 @@ fn bundle_line(source: &dyn Source, names: &BundleNames) -> Result<BundleLine, I
         packages: packages(None),
         totals: manifest.totals,
         evidence: names.evidence.clone(),
+        statements: claims(source, names, root)?,
         upstreams: manifest.upstreams.iter().map(upstream).collect(),
     })
 }

@@ -47,6 +47,11 @@ impl Staging {
         self.sums.insert(path.to_string(), digest);
     }
 
+    /// Tells whether the file is noted already: the new one of two decides.
+    pub(crate) fn knows(&self, path: &RelPath) -> bool {
+        self.sums.contains_key(path.as_str())
+    }
+
     /// Writes a file.
     pub(crate) fn write(&mut self, path: &RelPath, bytes: &[u8]) -> Result<(), PathError> {
         let target = self.make_parent(path)?;

@@ -19,7 +19,7 @@ use serde::Serialize;
 
 use crate::blob::decode;
 use crate::chain::{Content, UpstreamReport, verify_upstreams};
-use crate::evidence::EvidenceReport;
+use crate::evidence::{Agreement, EvidenceReport};
 use crate::layout::{self, MetadataName, Survey, blob_path};
 use crate::manifest::{BundleKind, FileEntry, Stored, Totals};
 use crate::source::Source;
@@ -94,6 +94,8 @@ pub struct BundleReport {
     pub totals: Totals,
     /// Its evidence.
     pub evidence: Vec<EvidenceReport>,
+    /// Who approved and scanned it, and how many must.
+    pub agreement: Agreement,
     /// Its upstreams' own chains.
     pub upstreams: Vec<UpstreamReport>,
 }
@@ -127,6 +129,8 @@ pub fn verify(
     let content = MediumContent::new(source, &bundles);
     let chains = || bundles.iter().map(|b| verify_upstreams(&b.manifest, &content)).collect::<Result<Vec<_>, _>>();
     let upstreams = blobs::hash_while(source, &jobs, options.threads, progress, chains)?;
+    // Last of all: whoever is to approve a bundle wants to know first that all else is right.
+    check_agreement(&bundles)?;
     let report = |(bundle, upstreams)| bundle_report(bundle, upstreams, &bundles);
     Ok(VerifyReport {
         path: source.describe(),
@@ -161,6 +165,16 @@ fn check_signed<T: Body>(source: &dyn Source, name: &MetadataName, trusted: &Tru
 
 fn read_bundles(source: &dyn Source, survey: &Survey, trusted: &TrustedSet) -> Result<Vec<Documents>, VerifyError> {
     survey.bundles.iter().map(|names| read_documents(source, names, trusted)).collect()
+}
+
+fn check_agreement(bundles: &[Documents]) -> Result<(), VerifyRefusal> {
+    for bundle in bundles {
+        if let Err(source) = &bundle.agreement {
+            let (stream, sequence) = (bundle.manifest.stream.clone(), bundle.manifest.sequence);
+            return Err(VerifyRefusal::People { stream, sequence, source: source.clone() });
+        }
+    }
+    Ok(())
 }
 
 /// Checks incremental bundles against their bases, where these are on the medium.
@@ -242,6 +256,7 @@ fn bundle_report(bundle: &Documents, upstreams: Vec<UpstreamReport>, all: &[Docu
         not_after: manifest.not_after,
         totals: manifest.totals,
         evidence: bundle.evidence.clone(),
+        agreement: bundle.agreement.clone().unwrap_or_default(),
         upstreams,
     }
 }

@@ -247,15 +247,14 @@ impl Writer<'_> {
         for (name, bytes) in self.parts.metadata.files() {
             self.staging.write(&metadata_path(&name), bytes)?;
         }
-        if plan.bundle_present {
+        if plan.bundle_present && plan.evidence.is_empty() {
             return Ok(());
         }
         let dir = bundle_dir(self.parts.manifest);
-        let mut evidence = Vec::new();
-        for (name, bytes) in self.parts.evidence {
-            self.staging.write(&checked(&format!("{dir}/evidence/{name}")), bytes)?;
-            evidence.push((name.clone(), Digest::of(bytes)));
+        for (name, bytes) in self.parts.evidence.iter().filter(|(name, _)| plan.evidence.contains(name)) {
+            self.staging.write(&evidence_place(self.parts.manifest, name), bytes)?;
         }
+        let evidence: Vec<_> = self.parts.evidence.iter().map(|(name, b)| (name.clone(), Digest::of(b))).collect();
         self.staging.write(&checked(&format!("{dir}/manifest.json")), self.parts.manifest_bytes)?;
         let text = bundle_sums(self.parts.manifest, Digest::of(self.parts.manifest_bytes), &evidence);
         Ok(self.staging.write(&checked(&format!("{dir}/{SUMS}")), text.as_bytes())?)
@@ -271,6 +270,10 @@ fn unreadable(blob: &Stored, of: &RelPath, error: &PathError) -> WriteError {
     WriteError::Blob { blob: blob.sha256, of: of.clone(), source }
 }
 
+fn evidence_place(manifest: &Manifest, name: &str) -> RelPath {
+    checked(&format!("{}/evidence/{name}", bundle_dir(manifest)))
+}
+
 fn bundle_dir(manifest: &Manifest) -> RelPath {
     // A manifest that validates has a stream whose name is a safe path.
     checked(&format!("bundles/{}/{}", manifest.stream, manifest.sequence))
@@ -283,7 +286,7 @@ fn note_existing(staging: &mut Staging, plan: &WritePlan, dir: &Path) -> Result<
     for (blob, _) in &existing.survey.blobs {
         staging.note(&blob_path(blob), *blob);
     }
-    for path in &existing.kept {
+    for path in existing.kept.iter().filter(|path| !staging.knows(path)).collect::<Vec<_>>() {
         let (file, _) = existing.source.open(path).map_err(failed)?;
         let digest = digest_of(file).map_err(|e| failed(existing.source.fault(path, e)))?;
         staging.note(path, digest);
@@ -300,6 +303,11 @@ fn merge(dir: &Path, staging: &Staging, plan: &WritePlan, parts: &BundleParts<'_
     sync_filesystem(dir)?;
     if !plan.bundle_present {
         staging.move_into_place(&bundle_dir(parts.manifest))?;
+    } else if !plan.evidence.is_empty() {
+        for name in &plan.evidence {
+            staging.move_into_place(&evidence_place(parts.manifest, name))?;
+        }
+        staging.move_into_place(&checked(&format!("{}/{SUMS}", bundle_dir(parts.manifest))))?;
     }
     let mut metadata: Vec<String> = parts.metadata.files().into_iter().map(|(name, _)| name).collect();
     // Until the timestamp file changes, the medium is what it was before.

@@ -9,6 +9,7 @@ mod belief;
 mod candidate;
 mod commit;
 mod content;
+mod evidence;
 mod heal;
 mod report;
 mod statements;

@@ -184,6 +184,15 @@ pub enum Refusal {
         #[source]
         source: EvidenceRefusal,
     },
+    /// Too few people agree, or one found something.
+    #[error("bundle {name} may not be imported: people must agree to it")]
+    People {
+        /// `stream/sequence`.
+        name: String,
+        /// Who is missing.
+        #[source]
+        source: EvidenceRefusal,
+    },
     /// No build provenance.
     #[error("bundle {name} carries no build provenance by an evidence key of the root of trust")]
     NoProvenance {
@@ -230,7 +239,7 @@ impl Refusal {
                 SourceRefusal::Metadata(refusal) => refusal.exit_class(),
                 _ => ExitClass::Signature,
             },
-            Self::Statement { source, .. } => source.exit_class(),
+            Self::Statement { source, .. } | Self::People { source, .. } => source.exit_class(),
             Self::Clock { .. }
             | Self::Superseded { .. }
             | Self::Rollback { .. }
@@ -264,7 +273,7 @@ impl Refusal {
             Self::FromTheFuture { .. } => "from-the-future",
             Self::Withdrawn { .. } => "withdrawn",
             Self::Evidence { source, .. } => source.code(),
-            Self::Statement { source, .. } => source.code(),
+            Self::Statement { source, .. } | Self::People { source, .. } => source.code(),
             Self::NoProvenance { .. } => "no-provenance",
             Self::Blob { .. } => "blob",
             Self::Chain { source, .. } => source.code(),
@@ -309,6 +318,13 @@ impl Refusal {
                 "Copy the medium again from the connected side; `sealift-bundle verify` checks it before the gap."
                     .into()
             }
+            Self::People { source: EvidenceRefusal::ScanFailed { .. }, .. } => {
+                "Ask those who scanned it what they found, and the connected side for a bundle without it.".into()
+            }
+            Self::People { name, .. } => format!(
+                "Have those missing approve bundle {name} (`sealift-keys approve`, or `scan`); then receive the same medium \
+                 again with `--statement FILE` for each file they made."
+            ),
             Self::Conflict { .. } => "Take the package from one upstream only, in mirror.toml.".into(),
             _ => return None,
         })

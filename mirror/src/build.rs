@@ -20,6 +20,7 @@ use crate::state::StateError;
 use crate::stream::StreamError;
 use crate::trust::TrustError;
 
+pub mod attach;
 pub mod changes;
 mod content;
 mod evidence;
@@ -27,6 +28,7 @@ pub mod plan;
 pub mod seal;
 pub mod write;
 
+pub use attach::{Attached, attach};
 pub use changes::{Changes, PackageChange};
 pub use plan::{Action, BaseChoice, BaseReason, BuildPlan, Created, Request, plan};
 pub use seal::{Sealed, Signing, Waiting, check_keys, draft, seal};

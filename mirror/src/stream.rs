@@ -201,6 +201,17 @@ impl StreamDir {
         names.into_iter().filter(|name| name.ends_with(".dsse.json")).map(read).collect()
     }
 
+    /// Keeps an evidence file beside a bundle, in place of an earlier one of its name.
+    pub fn keep_evidence(
+        &self,
+        _writer: &Lock,
+        sequence: Sequence,
+        name: &str,
+        bytes: &[u8],
+    ) -> Result<(), StreamError> {
+        Ok(sealift_fs::replace(&self.bundle_dir(sequence).join("evidence").join(name), bytes, Mode::Public)?)
+    }
+
     /// Tells how far a bundle got. `published` is the targets metadata the mirror stands behind.
     pub fn status(&self, record: &BundleRecord, published: Option<&Targets>) -> Result<Status, StreamError> {
         let dir = self.bundle_dir(record.sequence);

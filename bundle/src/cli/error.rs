@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use sealift_term::{CommandError, Exit};
-use sealift_trust::{ExitClass, Refusal};
+use sealift_trust::{EvidenceRefusal, ExitClass, Refusal};
 
 use crate::inspect::InspectError;
 use crate::pack::PackError;
@@ -87,6 +87,13 @@ fn refusal_hint(failure: CommandError, refusal: &VerifyRefusal) -> CommandError 
         VerifyRefusal::UnlistedBlob(_) => failure.hint("only what a manifest lists may be in SEALIFT"),
         VerifyRefusal::NotListed(_) => failure.hint("the bundle was withdrawn or never signed; ask for a newer medium"),
         VerifyRefusal::Expired { .. } => failure.hint("ask for a newer bundle; if the clock is wrong, set it first"),
+        VerifyRefusal::People { source: EvidenceRefusal::ScanFailed { .. }, .. } => {
+            failure.hint("ask those who scanned it what they found, and for a bundle without it")
+        }
+        VerifyRefusal::People { .. } => failure.hint(
+            "whoever may approve it: sealift-keys approve MEDIUM --key NAME.key; then, at the mirror: sealift-mirror bundle \
+             attach FILE",
+        ),
         _ => failure,
     }
 }

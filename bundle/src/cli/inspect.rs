@@ -5,9 +5,11 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Args;
+use sealift_model::PersonId;
 use sealift_term::{CommandError, Table, Term, bytes, counted};
 
 use super::{confine, error};
+use crate::evidence::EvidenceClaim;
 use crate::inspect::{BundleLine, Inspection, inspect};
 use crate::manifest::BundleKind;
 use crate::source::open_source;
@@ -51,6 +53,14 @@ fn render(inspection: &Inspection) -> String {
     text
 }
 
+fn claim_text(claim: &EvidenceClaim) -> String {
+    let people: Vec<&str> = claim.people.iter().map(PersonId::as_str).collect();
+    match &claim.says {
+        Some(says) => format!("{}: {says} (claimed by {})", claim.name, people.join(", ")),
+        None => format!("{} ({})", claim.name, claim.predicate_type),
+    }
+}
+
 fn render_bundle(text: &mut String, bundle: &BundleLine) {
     let kind = match (bundle.kind, bundle.base) {
         (BundleKind::Complete, _) => "complete".to_owned(),
@@ -66,7 +76,9 @@ fn render_bundle(text: &mut String, bundle: &BundleLine) {
     let _ = writeln!(text, "not after: {}", bundle.not_after);
     let _ = writeln!(text, "content:   {files}, {packages}, {}", bytes(totals.bytes));
     let _ = writeln!(text, "carried:   {}, {}", counted(totals.blobs, "blob", "blobs"), bytes(totals.stored_bytes));
-    let _ = writeln!(text, "evidence:  {}", bundle.evidence.join(", "));
+    for claim in &bundle.statements {
+        let _ = writeln!(text, "evidence:  {}", claim_text(claim));
+    }
     let mut table = Table::new(&["UPSTREAM", "SUITE", "COMPONENTS", "DATE", "PACKAGES", "URI"]).right(4);
     for upstream in &bundle.upstreams {
         table.row([

@@ -7,9 +7,11 @@ use std::thread::available_parallelism;
 
 use clap::Args;
 use sealift_fs::read_capped;
+use sealift_model::PersonId;
 use sealift_term::{CommandError, Exit, Term, bytes, counted};
 
 use super::{confine, error};
+use crate::evidence::{Agreement, EvidenceReport};
 use crate::source::open_source;
 use crate::verify::{BundleReport, VerifyOptions, VerifyReport, verify};
 
@@ -62,6 +64,26 @@ fn render(report: &VerifyReport) -> String {
     text
 }
 
+fn evidence_text(evidence: &EvidenceReport) -> String {
+    let people: Vec<&str> = evidence.people.iter().map(PersonId::as_str).collect();
+    match &evidence.says {
+        Some(says) => format!("{}: {says} (signed by {})", evidence.name, people.join(", ")),
+        None if evidence.ignored => format!("{} ({}), ignored", evidence.name, evidence.predicate_type),
+        None => format!("{} ({})", evidence.name, evidence.predicate_type),
+    }
+}
+
+fn agreement_text(text: &mut String, agreement: &Agreement) {
+    let lines = [
+        ("approved:", &agreement.approved, agreement.approvals_required),
+        ("scanned:", &agreement.scanned, agreement.scans_required),
+    ];
+    for (label, people, required) in lines.into_iter().filter(|(_, people, n)| *n > 0 || !people.is_empty()) {
+        let names: Vec<&str> = people.iter().map(PersonId::as_str).collect();
+        let _ = writeln!(text, "  {label:<9} by {} ({required} required)", names.join(", "));
+    }
+}
+
 fn render_bundle(text: &mut String, bundle: &BundleReport) {
     let totals = bundle.totals;
     let _ = writeln!(text, "bundle {} {}: good", bundle.stream, bundle.sequence);
@@ -73,8 +95,9 @@ fn render_bundle(text: &mut String, bundle: &BundleReport) {
         let _ = writeln!(text, "  base:     {} ({place})", base.sequence);
     }
     for evidence in &bundle.evidence {
-        let _ = writeln!(text, "  evidence: {} ({})", evidence.name, evidence.predicate_type);
+        let _ = writeln!(text, "  evidence: {}", evidence_text(evidence));
     }
+    agreement_text(text, &bundle.agreement);
     for upstream in bundle.upstreams.iter().filter(|u| u.signature_verified) {
         let _ = writeln!(
             text,

@@ -1,10 +1,10 @@
 //! The signed documents of one bundle: its manifest and its evidence.
 
 use sealift_model::{Digest, RelPath};
-use sealift_trust::TrustedSet;
+use sealift_trust::{EvidenceRefusal, TrustedSet};
 
 use super::{VerifyError, VerifyRefusal};
-use crate::evidence::{EvidenceReport, verify_evidence};
+use crate::evidence::{Agreement, EvidenceFault, EvidenceReport, EvidenceSet};
 use crate::layout::{BundleNames, MAX_EVIDENCE_BYTES, evidence_path, manifest_path};
 use crate::manifest::{MAX_BYTES, Manifest};
 use crate::source::{Source, SourceRefusal};
@@ -18,6 +18,8 @@ pub struct Documents {
     pub manifest: Manifest,
     /// What the evidence says.
     pub evidence: Vec<EvidenceReport>,
+    /// Whether enough people agree, by the policy of the root.
+    pub agreement: Result<Agreement, EvidenceRefusal>,
 }
 
 /// Reads manifest and evidence of one bundle and verifies them against trusted metadata (format/manifest §4 steps 1 to 3).
@@ -42,7 +44,8 @@ pub fn read_documents(
         .into());
     }
     let evidence = read_evidence(source, names, trusted, id)?;
-    Ok(Documents { id, manifest, evidence })
+    let agreement = evidence.agreement(trusted.now());
+    Ok(Documents { id, manifest, evidence: evidence.into_reports(), agreement })
 }
 
 fn read_manifest(source: &dyn Source, path: &RelPath, trusted: &TrustedSet) -> Result<(Digest, Manifest), VerifyError> {
@@ -65,24 +68,26 @@ fn read_manifest(source: &dyn Source, path: &RelPath, trusted: &TrustedSet) -> R
     Ok((found, manifest))
 }
 
-fn read_evidence(
+fn read_evidence<'t>(
     source: &dyn Source,
     names: &BundleNames,
-    trusted: &TrustedSet,
+    trusted: &'t TrustedSet,
     id: Digest,
-) -> Result<Vec<EvidenceReport>, VerifyError> {
-    let mut reports = Vec::new();
+) -> Result<EvidenceSet<'t>, VerifyError> {
+    let mut set = EvidenceSet::new(trusted.root().body(), id);
+    let path = |name: &str| evidence_path(&names.stream, names.sequence, name).map_err(|_| unsafe_name(names));
     for name in &names.evidence {
-        let path = evidence_path(&names.stream, names.sequence, name).map_err(|_| unsafe_name(names))?;
+        let path = path(name)?;
         let bytes = source.read(&path, MAX_EVIDENCE_BYTES)?;
-        // Evidence nobody can verify is refused, not skipped: it would travel under a verified bundle's name.
-        let report = verify_evidence(trusted.evidence_keys(), name, &bytes, id);
-        reports.push(report.map_err(|source| VerifyRefusal::Evidence { path, source })?);
+        set.add(name, &bytes).map_err(|source| VerifyRefusal::Evidence { path, source })?;
     }
-    if reports.iter().any(EvidenceReport::is_provenance) {
-        return Ok(reports);
+    match set.check_whole() {
+        Ok(()) => Ok(set),
+        Err(EvidenceFault::File { name, source }) => Err(VerifyRefusal::Evidence { path: path(&name)?, source }.into()),
+        Err(EvidenceFault::NoProvenance) => {
+            Err(VerifyRefusal::NoProvenance { stream: names.stream.clone(), sequence: names.sequence }.into())
+        }
     }
-    Err(VerifyRefusal::NoProvenance { stream: names.stream.clone(), sequence: names.sequence }.into())
 }
 
 fn unsafe_name(names: &BundleNames) -> VerifyError {

@@ -110,6 +110,17 @@ pub enum VerifyRefusal {
         /// The number.
         sequence: Sequence,
     },
+    /// Too few people agree, or one found something. Everything on the medium is as signed.
+    #[error("bundle {stream} {sequence} is as signed, but people must agree to it")]
+    People {
+        /// The stream.
+        stream: StreamId,
+        /// The number.
+        sequence: Sequence,
+        /// Who is missing.
+        #[source]
+        source: EvidenceRefusal,
+    },
     /// The base beside an incremental bundle is another one than it names.
     #[error(
         "bundle {stream} {sequence} builds upon {base} with the digest {expected}; the {base} on this medium is another"
@@ -205,6 +216,7 @@ impl VerifyRefusal {
     pub const fn exit_class(&self) -> ExitClass {
         match self {
             Self::Expired { .. } | Self::Base { .. } | Self::NotInBase { .. } => ExitClass::Order,
+            Self::People { source, .. } => source.exit_class(),
             Self::NotListed(_)
             | Self::ManifestBytes { .. }
             | Self::Manifest { .. }
@@ -228,7 +240,7 @@ impl VerifyRefusal {
             Self::Manifest { .. } => "manifest-form",
             Self::Misplaced { .. } => "manifest-place",
             Self::Expired { .. } => "expired",
-            Self::Evidence { source, .. } => source.code(),
+            Self::Evidence { source, .. } | Self::People { source, .. } => source.code(),
             Self::NoProvenance { .. } => "evidence-missing",
             Self::Base { .. } | Self::NotInBase { .. } => "base",
             Self::MissingBlob { .. } => "blob-missing",

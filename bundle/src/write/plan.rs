@@ -20,6 +20,8 @@ pub struct WritePlan {
     pub bytes: u64,
     /// Whether the bundle's own directory is there already.
     pub bundle_present: bool,
+    /// Names of the evidence files that are not there yet, or have other bytes there.
+    pub evidence: Vec<String>,
     pub(super) existing: Option<Existing>,
 }
 
@@ -59,7 +61,28 @@ pub fn plan_write(dir: &Path, parts: &BundleParts<'_>) -> Result<WritePlan, Writ
     let own = (&parts.manifest.stream, parts.manifest.sequence);
     let mut bundles = existing.iter().flat_map(|e| &e.survey.bundles);
     let bundle_present = bundles.any(|b| (&b.stream, b.sequence) == own);
-    Ok(WritePlan { missing, bytes, bundle_present, existing })
+    let evidence = match &existing {
+        Some(existing) if bundle_present => new_evidence(existing, parts, dir)?,
+        _ => parts.evidence.iter().map(|(name, _)| name.clone()).collect(),
+    };
+    Ok(WritePlan { missing, bytes, bundle_present, evidence, existing })
+}
+
+/// People may have signed since the bundle was written: what they said is added, and nothing is taken away.
+fn new_evidence(existing: &Existing, parts: &BundleParts<'_>, dir: &Path) -> Result<Vec<String>, WriteError> {
+    let own = (&parts.manifest.stream, parts.manifest.sequence);
+    let names = existing.survey.bundles.iter().find(|b| (&b.stream, b.sequence) == own).map(|b| &b.evidence);
+    let mut new = Vec::new();
+    for (name, bytes) in parts.evidence {
+        let path = super::evidence_place(parts.manifest, name);
+        let there = names.is_some_and(|names| names.contains(name));
+        let read = || existing.source.read(&path, layout::MAX_EVIDENCE_BYTES);
+        let same = there && read().map_err(|e| super::existing_error(dir, e))? == *bytes;
+        if !same {
+            new.push(name.clone());
+        }
+    }
+    Ok(new)
 }
 
 fn existing(dir: &Path, parts: &BundleParts<'_>) -> Result<Existing, WriteError> {

@@ -12,13 +12,13 @@ use sealift_bundle::manifest::{
 };
 use sealift_bundle::{BundleParts, Manifest, MetadataFiles, VerifyError, VerifyOptions, VerifyReport, open_source};
 use sealift_fs::Store;
-use sealift_keys::metadata::{self, RoleDraft, RootDraft, sign_statement};
+use sealift_keys::metadata::{self, PersonDraft, RoleDraft, RootDraft, sign_statement};
 use sealift_keys::{SecretKey, sign_metadata};
-use sealift_model::{Digest, RelPath, Sequence, Silent, StreamId, Timestamp, UpstreamId};
+use sealift_model::{Digest, PersonId, RelPath, Sequence, Silent, StreamId, Timestamp, UpstreamId};
 use sealift_pkg::packages::ReleaseText;
 use sealift_pkg::release::ReleaseFile;
 use sealift_site::RepositoryKey;
-use sealift_trust::{Purpose, Role, Statement, Subject, TargetInfo};
+use sealift_trust::{Policy, PublicKey, Purpose, Role, Statement, Subject, TargetInfo, dsse};
 use tempfile::TempDir;
 
 pub const STREAM: &str = "deb12";
@@ -59,6 +59,26 @@ pub struct Fixture {
 impl Fixture {
     pub fn new() -> Self {
         Self::with_seed(1)
+    }
+
+    /// The same with people in the root: see [`person`] for their keys.
+    pub fn with_people(people: BTreeMap<PersonId, PersonDraft>, policy: Policy) -> Self {
+        let mut new = Self::with_seed(1);
+        let role = |role: Role| (role, RoleDraft { keys: vec![new.public(role.into())], threshold: 1 });
+        let draft = RootDraft {
+            version: 1,
+            expires: expires(),
+            roles: Role::ALL.into_iter().map(role).collect(),
+            evidence: vec![new.public(Purpose::Evidence)],
+            people,
+            policy,
+        };
+        new.root = sign_metadata(&metadata::root(&draft).unwrap(), &new.keys[&Purpose::Root]).unwrap();
+        new
+    }
+
+    fn public(&self, purpose: Purpose) -> PublicKey {
+        self.keys[&purpose].public().clone()
     }
 
     /// Keys that belong to this seed: insecure-test keys, the same every time.
@@ -243,6 +263,13 @@ impl Fixture {
         sign_statement(&statement, [&self.keys[&Purpose::Evidence]].into_iter()).unwrap()
     }
 
+    /// Signs a statement with the key of a role, which nobody should.
+    pub fn signed_by_role(&self, purpose: Purpose, statement: &Statement) -> Vec<u8> {
+        let payload = statement.to_bytes().unwrap();
+        let key = &self.keys[&purpose];
+        dsse::envelope_bytes(&payload, &[(key.id(), key.sign(&dsse::pae(&payload)))])
+    }
+
     /// Writes one bundle below `dir`.
     pub fn write(&self, dir: &Path, manifest: &Manifest, metadata: &MetadataFiles) {
         let bytes = manifest.to_bytes().unwrap();
@@ -284,6 +311,11 @@ impl Fixture {
 pub fn verify_with(path: &Path, root: &[u8], now: Timestamp) -> Result<VerifyReport, VerifyError> {
     let source = open_source(path)?;
     sealift_bundle::verify(source.as_ref(), &VerifyOptions { root, now, threads: 2 }, &Silent)
+}
+
+/// The key of a person: insecure-test key number `n`.
+pub fn person(n: u8) -> SecretKey {
+    SecretKey::from_seed(Purpose::Person, &[200 + n; 32])
 }
 
 /// All files below a directory with their bytes.

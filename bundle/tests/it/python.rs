@@ -67,3 +67,13 @@ fn python_tuf_accepts_what_we_write_and_refuses_what_we_refuse() {
     put(&top.join("blobs/sha256").join(Digest::of(b"x").to_hex()), b"x");
     assert!(run(&python, &top, &root).1.contains("is not listed by any manifest"));
 }
+
+#[test]
+fn python_tuf_accepts_a_root_that_names_people() {
+    let Some(python) = python() else { return };
+    let f = crate::people::fixture();
+    let top = crate::people::medium(&f, "m", &[]).join("SEALIFT");
+    put(&f.path("root.json"), &f.root);
+    let (code, text) = run(&python, &top, &f.path("root.json"));
+    assert_eq!((code, text.lines().last()), (Some(0), Some("OK")), "{text}");
+}

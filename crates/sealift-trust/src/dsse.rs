@@ -70,7 +70,7 @@ pub enum EvidenceRefusal {
         predicate_type: String,
     },
     /// Too few people say so.
-    #[error("{} of {required} required people stand behind a {} ({})", people.len(), kind.noun(), listed(people))]
+    #[error("{} of {required} people needed for the {} signed it ({})", people.len(), kind.noun(), listed(people))]
     People {
         /// What had to be said.
         kind: StatementKind,
@@ -198,6 +198,11 @@ impl Envelope {
     /// Returns the payload that nobody may have signed: to be shown or signed, never to decide by.
     pub fn unverified_payload(&self) -> &[u8] {
         &self.payload
+    }
+
+    /// Returns the envelope in its canonical encoding.
+    pub fn to_bytes(&self) -> Vec<u8> {
+        encode(&self.payload, self.signatures.clone())
     }
 
     /// Returns the canonical envelope with one signature more; `None` if it is not a signature of this payload by `key`.

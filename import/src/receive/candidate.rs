@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeSet, HashSet};
 
-use sealift_bundle::evidence::verify_evidence;
+use sealift_bundle::evidence::Agreement;
 use sealift_bundle::layout;
 use sealift_bundle::manifest::{FileEntry, MAX_BYTES, Manifest, UpstreamEntry};
 use sealift_bundle::source::{Source, SourceError, SourceRefusal};
@@ -13,7 +13,6 @@ use super::{Belief, Stop, Time, Waiver};
 use crate::refusal::Refusal;
 use crate::repository::{Repository, Writer};
 
-const EVIDENCE_LIMIT: u64 = 8 << 20;
 /// How far ahead of the clock of this machine a bundle may be dated, in days.
 const AHEAD_DAYS: u64 = 1;
 
@@ -68,6 +67,8 @@ pub(super) struct Candidate {
     pub(super) manifest_bytes: Vec<u8>,
     /// Evidence files by name.
     pub(super) evidence: Vec<(String, Vec<u8>)>,
+    /// Who agreed to it.
+    pub(super) agreement: Agreement,
     /// Why it may come in although it, or its metadata, has expired.
     pub(super) waiver: Option<Waiver>,
 }
@@ -90,7 +91,8 @@ impl Candidate {
             return Err(Refusal::OtherBundle { name, found }.into());
         }
         let id = Digest::of(&manifest_bytes);
-        let mut candidate = Self { id, manifest, manifest_bytes, evidence: Vec::new(), waiver: None };
+        let mut candidate =
+            Self { id, manifest, manifest_bytes, evidence: Vec::new(), agreement: Agreement::default(), waiver: None };
         candidate.check_fresh(writer, source, belief)?;
         candidate.check_order(writer, belief.time)?;
         candidate.take_evidence(source, belief)?;
@@ -161,23 +163,6 @@ impl Candidate {
             Some(entry) => Err(Refusal::NotInBase { name: self.name(), path: entry.path.clone(), base }.into()),
         }
     }
-
-    /// Copies the evidence. Each file must be signed and about this bundle, and one of them be a build provenance.
-    ///
-    /// Each is judged before the next is read: nothing else bounds what a medium can put there.
-    fn take_evidence(&mut self, source: &dyn Source, belief: &Belief) -> Result<(), Stop> {
-        let (stream, sequence) = (self.manifest.stream.clone(), self.manifest.sequence);
-        let mut provenance = false;
-        for file in layout::list_evidence(source, &stream, sequence)? {
-            let path = layout::evidence_path(&stream, sequence, &file).map_err(|e| unnamed(&e))?;
-            let bytes = source.read(&path, EVIDENCE_LIMIT)?;
-            let refused = |source| Refusal::Evidence { name: self.name(), file: file.clone(), source };
-            let report = verify_evidence(belief.set.evidence_keys(), &file, &bytes, self.id).map_err(refused)?;
-            provenance |= report.is_provenance();
-            self.evidence.push((file, bytes));
-        }
-        if provenance { Ok(()) } else { Err(Refusal::NoProvenance { name: self.name() }.into()) }
-    }
 }
 
 /// Returns the date of each upstream's Release file, by `stream/upstream suite`: the floors' name for it.
@@ -225,6 +210,6 @@ fn read_manifest(
 }
 
 /// A stream whose name is no safe path (`nul`) cannot lie on a medium.
-fn unnamed(error: &PathGrammarError) -> SourceError {
+pub(super) fn unnamed(error: &PathGrammarError) -> SourceError {
     SourceRefusal::Foreign(error.to_string()).into()
 }

@@ -39,8 +39,9 @@ pub(super) fn commit_bundle(writer: &mut Writer, belief: &Belief, candidate: &Ca
         ..EventSubject::default()
     };
     let waived = candidate.waiver.as_ref().map_or_else(String::new, |waiver| format!("; {}", waiver.describe()));
+    let agreed = super::evidence::describe(&candidate.agreement);
     let detail =
-        format!("{} files, {} bytes; {}; {}{waived}", row.files, row.bytes, floors.describe(), belief.medium);
+        format!("{} files, {} bytes; {}; {}{waived}{agreed}", row.files, row.bytes, floors.describe(), belief.medium);
     let event = writer.event(EventKind::Accepted, subject, &detail);
     let fresh = belief.is_news(writer);
     writer.commit_floors(floors, &event, |change| {

@@ -1,5 +1,6 @@
 //! What `receive` did.
 
+use sealift_bundle::evidence::Agreement;
 use sealift_model::{Digest, Sequence, StreamId};
 use serde::Serialize;
 
@@ -25,6 +26,8 @@ pub struct Accepted {
     pub bytes: u64,
     /// Contents that were in the store already.
     pub present: u64,
+    /// Who agreed to it.
+    pub agreement: Agreement,
     /// Why it came in although it, or its metadata, has expired.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub waiver: Option<Waiver>,
@@ -40,6 +43,7 @@ impl Accepted {
             blobs: copied.count(),
             bytes: copied.bytes,
             present: copied.present,
+            agreement: candidate.agreement.clone(),
             waiver: candidate.waiver.clone(),
         }
     }

@@ -118,6 +118,20 @@ impl Handed {
         self.envelopes.iter().filter_map(open).collect()
     }
 
+    /// Returns approvals and scans of a bundle that people signed, and the countersignatures of them.
+    pub(super) fn about_content(&self, people: &People, manifest: Digest) -> Vec<Envelope> {
+        let said = self.said(people);
+        let about = |s: &PersonStatement| {
+            let kinds = [StatementKind::Approve, StatementKind::Scan];
+            kinds.into_iter().any(|kind| s.is_about(kind, manifest))
+        };
+        let content: Vec<Digest> = said.iter().filter(|(_, s)| about(s)).map(|(payload, _)| *payload).collect();
+        let lifts = |s: &PersonStatement| s.kind() == StatementKind::Countersign && content.contains(&s.subject.sha256);
+        let wanted: Vec<Digest> =
+            said.iter().filter(|(p, s)| content.contains(p) || lifts(s)).map(|(payload, _)| *payload).collect();
+        self.envelopes.iter().filter(|e| wanted.contains(&e.payload_digest())).cloned().collect()
+    }
+
     fn has_about(&self, people: &People, kind: StatementKind, subject: Digest) -> bool {
         self.said(people).iter().any(|(_, statement)| statement.is_about(kind, subject))
     }

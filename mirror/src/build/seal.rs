@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use sealift_bundle::evidence::verify_evidence;
+use sealift_bundle::evidence::EvidenceSet;
 use sealift_bundle::manifest::Manifest;
 use sealift_fs::Lock;
 use sealift_keys::{KeyDir, MetadataError, metadata};
@@ -203,9 +203,9 @@ fn waiting(roots: &RootChain, targets: &[u8], file: PathBuf, redrafted: bool) ->
 /// Checks once more what is about to be published: a draft may have lain in the state directory for days.
 fn check_bundle(state: &State, dir: &StreamDir, record: &BundleRecord, roots: &RootChain) -> Result<(), BuildError> {
     let (manifest, _) = dir.manifest(record)?;
-    let keys = roots.newest().body().evidence_keys();
+    let mut evidence = EvidenceSet::new(roots.newest().body(), record.manifest);
     for (name, bytes) in dir.evidence(record.sequence)? {
-        verify_evidence(keys, &name, &bytes, record.manifest).map_err(|source| BuildRefusal::Evidence {
+        evidence.add(&name, &bytes).map_err(|source| BuildRefusal::Evidence {
             name,
             sequence: record.sequence,
             source,

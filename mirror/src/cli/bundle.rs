@@ -11,6 +11,7 @@ use super::Place;
 use crate::selection::Unresolved;
 
 mod answer;
+mod attach;
 mod build;
 mod list;
 mod pack;
@@ -24,6 +25,7 @@ pub(super) enum BundleVerb {
     Build(build::BuildArgs),
     /// Finish a bundle whose signatures are there, and write it to a medium; writes a sealed one again
     Seal(seal::SealArgs),
+    Attach(attach::AttachArgs),
     /// List the bundles
     List(list::ListArgs),
     /// Show one bundle
@@ -40,6 +42,7 @@ pub(super) fn run(verb: &BundleVerb, place: &Place, term: Term) -> Result<ExitCo
     match verb {
         BundleVerb::Build(args) => build::run(args, place, term),
         BundleVerb::Seal(args) => seal::run(args, place, term),
+        BundleVerb::Attach(args) => attach::run(args, place, term),
         BundleVerb::List(args) => list::run(args, place, term),
         BundleVerb::Show(args) => list::show(args, place, term),
         BundleVerb::Revoke(args) => revoke::run(args, place, term),

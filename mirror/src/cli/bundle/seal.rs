@@ -32,7 +32,7 @@ pub(in crate::cli) struct SealArgs {
 
 pub(super) fn run(args: &SealArgs, place: &Place, term: Term) -> Result<ExitCode, CommandError> {
     let (state, writer) = place.open_locked()?;
-    let (sequence, status) = chosen(&state, args).map_err(|e| failure::build(&e))?;
+    let (sequence, status) = chosen(&state, &args.stream, args.sequence).map_err(|e| failure::build(&e))?;
     let bundle = (&args.stream, sequence);
     // A sealed bundle needs no key to be written again.
     if let (Status::Sealed, Some(to)) = (status, &args.to) {
@@ -50,19 +50,24 @@ pub(super) fn run(args: &SealArgs, place: &Place, term: Term) -> Result<ExitCode
     finish(&state, &writer, bundle, (&sealed, &signing), args.to.as_deref(), term)
 }
 
-fn chosen(state: &State, args: &SealArgs) -> Result<(Sequence, Status), BuildError> {
-    let bundles = build::list(state, Some(&args.stream))?;
+/// Returns the bundle that is meant: the named one, else the newest draft, else the newest sealed one.
+pub(super) fn chosen(
+    state: &State,
+    stream: &StreamId,
+    sequence: Option<Sequence>,
+) -> Result<(Sequence, Status), BuildError> {
+    let bundles = build::list(state, Some(stream))?;
     let newest = |status| bundles.iter().rev().find(move |b| b.status == status);
-    let found = args.sequence.map_or_else(
+    let found = sequence.map_or_else(
         || newest(Status::Draft).or_else(|| newest(Status::Sealed)),
         |sequence| bundles.iter().find(|b| b.record.sequence == sequence),
     );
-    match (found, args.sequence) {
+    match (found, sequence) {
         (Some(found), _) => Ok((found.record.sequence, found.status)),
         (None, Some(sequence)) => {
-            Err(crate::stream::StreamError::Unknown { stream: args.stream.clone(), sequence }.into())
+            Err(crate::stream::StreamError::Unknown { stream: stream.clone(), sequence }.into())
         }
-        (None, None) => Err(BuildError::NoBundle(args.stream.clone())),
+        (None, None) => Err(BuildError::NoBundle(stream.clone())),
     }
 }
 
