@@ -18,6 +18,7 @@ mod miniature;
 mod postinst;
 mod replay;
 mod upstream;
+mod vectors;
 mod wrong_root;
 
 /// A file that is not named above would be compiled by nobody and pass for ever.

@@ -11,6 +11,7 @@
 mod bad_sectors;
 mod disk;
 mod full;
+mod hostile_medium;
 #[path = "../it/line.rs"]
 #[allow(dead_code, reason = "shared with the journeys, which use all of it")]
 mod line;
