@@ -50,7 +50,10 @@ impl Disk {
     }
 
     fn mount(&self) {
-        run("mount", &["-t", "tmpfs", "-o", "nosuid,nodev,mode=755,size=256m,nr_inodes=100000", "tmpfs", path(&self.at)]);
+        run(
+            "mount",
+            &["-t", "tmpfs", "-o", "nosuid,nodev,mode=755,size=256m,nr_inodes=100000", "tmpfs", path(&self.at)],
+        );
         run("cp", &["--archive", &format!("{}/.", path(&self.pristine)), path(&self.at)]);
     }
 

@@ -8,6 +8,7 @@ mod fuzz;
 mod python;
 mod real;
 mod ssh;
+mod tuf_client;
 
 use std::io::{BufRead as _, BufReader};
 use std::process::{Command, Stdio};
@@ -64,6 +65,7 @@ fn before_real(tally: &mut Tally) {
     tally.stage("fuzz targets, a short run of each", fuzz::short);
     tally.stage("mutated bundles are never accepted", differential::mutated_bundles);
     tally.stage("what sealift accepts, python-tuf accepts", differential::python_tuf);
+    tally.stage("a TUF repository served on loopback", tuf_client::scenarios);
     let builtin = || demo::run(&DemoArgs { builtin: true, out: None });
     if let Some(journey) = tally.stage("demo on the built-in upstream", builtin) {
         remove(&journey);
