@@ -104,11 +104,13 @@ impl Candidate {
         format!("{}/{}", self.manifest.stream, self.manifest.sequence)
     }
 
-    /// Refuses a bundle that has expired, itself or with its metadata, unless enough people waived that for it.
+    /// Refuses a bundle that has expired, itself or with its metadata, or that takes an upstream back in time, unless enough
+    /// people waived that for it.
     fn check_fresh(&mut self, writer: &Writer, source: &dyn Source, belief: &Belief) -> Result<(), Stop> {
         let (now, not_after) = (belief.time.now, self.manifest.not_after);
         let expired = || Refusal::Expired { name: self.name(), not_after, now };
-        let Some(refusal) = belief.stale_refusal().or_else(|| (now >= not_after).then(expired)) else { return Ok(()) };
+        let dated = belief.stale_refusal().or_else(|| (now >= not_after).then(expired));
+        let Some(refusal) = dated.or_else(|| self.older_upstream(writer)) else { return Ok(()) };
         let place = (&self.manifest.stream, self.manifest.sequence);
         let said = belief.handed.and_on(source, place)?;
         let root = belief.set.root().body();
@@ -126,7 +128,6 @@ impl Candidate {
         if manifest.created > clock.plus_days(AHEAD_DAYS) {
             return Err(Refusal::FromTheFuture { name: name(), created: manifest.created, now: clock }.into());
         }
-        self.check_upstreams(writer)?;
         refuse_withdrawn(manifest, &writer.index().withdrawn()?)?;
         Ok(())
     }
@@ -134,17 +135,12 @@ impl Candidate {
     /// An upstream must not go back in time: its older Release file vouches for packages that it has replaced since.
     ///
     /// The dates are the manifest's; the upstream's own signature over them is checked with the chain.
-    fn check_upstreams(&self, repository: &Repository) -> Result<(), Refusal> {
-        for (upstream, date) in upstream_dates(&self.manifest) {
-            match repository.floors().upstreams.get(&upstream) {
-                Some(floor) if date < *floor => {
-                    let floor = *floor;
-                    return Err(Refusal::UpstreamRollback { name: self.name(), upstream, date, floor });
-                }
-                _ => {}
-            }
-        }
-        Ok(())
+    fn older_upstream(&self, repository: &Repository) -> Option<Refusal> {
+        let floors = &repository.floors().upstreams;
+        upstream_dates(&self.manifest).find_map(|(upstream, date)| {
+            let floor = *floors.get(&upstream)?;
+            (date < floor).then(|| Refusal::UpstreamRollback { name: self.name(), upstream, date, floor })
+        })
     }
 
     /// The base must be here, and list whatever is not carried: the manifests alone say what a stream is.

@@ -3,8 +3,9 @@
 use sealift_bundle::manifest::{FileRole, ReleaseForm};
 use sealift_model::{Digest, Timestamp};
 use sealift_site::RepositoryKey;
+use sealift_trust::statement::{FreshnessWaiver, Said};
 
-use crate::fixture::{Connected, Isolated, Medium, Spec, deb, now, rel, spec};
+use crate::fixture::{Connected, Isolated, Medium, Spec, deb, now, rel, signed_by, spec};
 
 /// What becomes of a bundle that everybody on the connected side signed.
 fn refused(edit: impl FnOnce(&mut Spec)) -> &'static str {
@@ -65,6 +66,28 @@ fn refuses_a_release_file_older_than_the_last_of_its_stream() {
     assert_eq!(isolated.accept(&dated(3, 10)), ["deb12/3"], "nothing new upstream");
     assert_eq!(isolated.accept(&dated(4, 11)), ["deb12/4"]);
     assert_eq!(isolated.refused(&dated(5, 10)), "upstream-rollback");
+}
+
+#[test]
+fn enough_people_can_let_an_older_release_file_in() {
+    let mut connected = Connected::new();
+    connected.roots.clear();
+    connected.with_waivers(&[("alice", 41), ("bob", 42)], 2);
+    let isolated = Isolated::new(&connected);
+    isolated.accept(&connected.bundle(spec(1, vec![deb("jq", "1.6")])));
+    let mut older = spec(2, vec![deb("jq", "1.6")]);
+    older.date = now().minus_seconds(3 * 86_400);
+    let older = connected.bundle(older);
+    assert_eq!(isolated.refused(&older), "upstream-rollback");
+    let said = FreshnessWaiver { issued: now(), reason: "the vendor went back".into(), until: now().plus_days(3) };
+    let said = |seeds: &[u8]| signed_by(seeds, connected.id("deb12", 2), Said::WaiveExpiry(said.clone()));
+    assert!(isolated.receive_with(&older, &[said(&[41])]).is_err(), "one person is not enough");
+    let report = isolated.receive_with(&older, &[said(&[41, 42])]).unwrap();
+    assert!(report.accepted[0].waiver.is_some());
+    // The floor stays where it was: the next one has to be as new as the first.
+    let mut next = spec(3, vec![deb("jq", "1.6")]);
+    next.date = now().minus_seconds(2 * 86_400);
+    assert_eq!(isolated.refused(&connected.bundle(next)), "upstream-rollback");
 }
 
 #[test]
