@@ -138,3 +138,30 @@ fn pack_and_unpack_name_the_next_command() {
     flip(&file);
     assert_eq!(code(&tool(&[&"unpack", &file, &f.path("e")])), 10);
 }
+
+#[test]
+fn names_typed_or_found_are_spelled_out_in_every_message_and_answer() {
+    let f = Fixture::new();
+    let odd = "m\u{1b}[2J\u{9b}\u{202e}\n";
+    let medium = f.medium(odd);
+    put(&f.path("root.json"), &f.root);
+    let nowhere = f.path(&format!("{odd}x"));
+    put(&f.path("other").join(odd).join("x"), b"x");
+    let commands: [&[&dyn AsRef<std::ffi::OsStr>]; 8] = [
+        &[&"inspect", &medium],
+        &[&"inspect", &medium, &"--json"],
+        &[&"verify", &medium, &"--root", &f.path("root.json")],
+        &[&"verify", &nowhere, &"--root", &f.path("root.json")],
+        &[&"verify", &nowhere, &"--json", &"--root", &nowhere],
+        &[&"pack", &medium, &nowhere],
+        &[&"unpack", &nowhere, &f.path(&format!("{odd}y")), &"--json"],
+        &[&"inspect", &f.path("other").join(odd)],
+    ];
+    for arguments in commands {
+        let output = tool(arguments);
+        for said in [text(&output.stdout), text(&output.stderr)] {
+            let hidden = said.chars().find(|c| (c.is_control() && *c != '\n') || *c == '\u{202e}');
+            assert_eq!(hidden, None, "{said:?}");
+        }
+    }
+}

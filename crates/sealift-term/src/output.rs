@@ -5,6 +5,7 @@ use std::process::ExitCode;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use clap::{Args, FromArgMatches, Parser};
+use sealift_model::escape::{printable_json, printable_lines};
 use sealift_model::{Progress, Silent, Timestamp};
 use serde::Serialize;
 
@@ -44,11 +45,11 @@ impl Term {
     pub fn answer<T: Serialize>(self, document: &T, human: impl FnOnce(&T) -> String) {
         if self.json {
             match serde_json::to_string_pretty(document) {
-                Ok(text) => print_line(&text),
+                Ok(text) => print_line(&printable_json(&text)),
                 Err(error) => self.warn(&format!("the answer cannot be written as JSON: {error}")),
             }
         } else {
-            print_line(human(document).trim_end_matches('\n'));
+            print_line(&printable_lines(human(document).trim_end_matches('\n')));
         }
     }
 
@@ -88,7 +89,8 @@ fn print_line(text: &str) {
 }
 
 pub(crate) fn error_line(text: &str) {
-    let _ = writeln!(std::io::stderr(), "{text}");
+    // Whoever made the text may have forgotten that a name in it came from elsewhere.
+    let _ = writeln!(std::io::stderr(), "{}", printable_lines(text));
 }
 
 /// Returns the system's time. Only `cli` modules call it; libraries get times as arguments.

@@ -24,7 +24,7 @@ impl Bar {
 impl Progress for Bar {
     fn phase(&self, name: &str, total: Option<u64>) {
         let target = ProgressDrawTarget::stderr_with_hz(10);
-        let bar = ProgressBar::with_draw_target(total, target).with_message(name.to_owned());
+        let bar = ProgressBar::with_draw_target(total, target).with_message(sealift_model::escape::printable(name));
         let template = if total.is_some() {
             "{msg} [{bar:30}] {bytes}/{total_bytes} {bytes_per_sec} {eta} left"
         } else {
