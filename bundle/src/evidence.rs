@@ -9,7 +9,7 @@ use sealift_model::{Digest, PersonId, Timestamp};
 use sealift_trust::policy::{Verdict, judge};
 use sealift_trust::statement::{PersonStatement, StatementKind};
 use sealift_trust::{Envelope, EvidenceRefusal, Root, Statement};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// Predicate type of build provenance (SLSA).
 pub const PROVENANCE: &str = "https://slsa.dev/provenance/v1";
@@ -40,18 +40,20 @@ impl EvidenceReport {
 }
 
 /// How many people the root asks for, and who said it.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+// Field order is alphabetical: importers keep it in canonical JSON.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Agreement {
-    /// Who approved the bundle.
-    pub approved: Vec<PersonId>,
-    /// How many people must.
+    /// How many people must approve the bundle.
     pub approvals_required: usize,
-    /// Who passed it in a scan.
-    pub scanned: Vec<PersonId>,
-    /// How many people must.
-    pub scans_required: usize,
+    /// Who approved it.
+    pub approved: Vec<PersonId>,
     /// Statements without a meaning here.
     pub ignored: usize,
+    /// Who passed it in a scan.
+    pub scanned: Vec<PersonId>,
+    /// How many people must pass it.
+    pub scans_required: usize,
 }
 
 /// Why the evidence of a bundle is refused.

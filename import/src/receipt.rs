@@ -5,11 +5,12 @@ pub mod outbound;
 use sealift_fs::PathError;
 use sealift_model::Digest;
 use sealift_site::{SiteKeyError, SiteKeys};
-use sealift_trust::{Held, Receipt};
+use sealift_trust::receipt::{Agreed, Waived};
+use sealift_trust::{Held, Receipt, StatementKind};
 
 use crate::index::IndexError;
 use crate::ledger::{EventKind, EventSubject};
-use crate::repository::{StateError, Writer};
+use crate::repository::{Repository, StateError, Writer};
 
 /// Why no receipt was written.
 #[derive(Debug, thiserror::Error)]
@@ -37,7 +38,8 @@ pub fn receipt(writer: &mut Writer) -> Result<String, ReceiptError> {
         manifest: held.manifest,
     };
     let holds: Vec<Held> = writer.floors().streams.iter().map(held).collect();
-    let receipt = Receipt { site: writer.config().site.clone(), issued, ledger_head: head.digest, holds };
+    let (site, agreed, waived) = (writer.config().site.clone(), agreed(writer, &holds)?, waived(writer, &holds));
+    let receipt = Receipt { site, issued, ledger_head: head.digest, holds, agreed, waived };
     let text = keys.statement.sign_receipt(&receipt);
     let streams: Vec<String> = receipt.holds.iter().map(|h| format!("{}/{}", h.stream, h.sequence)).collect();
     let holds = if streams.is_empty() { "nothing".to_owned() } else { streams.join(" ") };
@@ -45,6 +47,31 @@ pub fn receipt(writer: &mut Writer) -> Result<String, ReceiptError> {
     let event = writer.event(EventKind::Receipt, EventSubject::default(), &detail);
     writer.record(&event)?;
     Ok(text)
+}
+
+/// Returns who agreed to what is held.
+fn agreed(repository: &Repository, holds: &[Held]) -> Result<Vec<Agreed>, PathError> {
+    let mut all = Vec::new();
+    for held in holds {
+        let agreement = crate::receive::agreement(repository, &held.stream, held.sequence)?;
+        let of = |kind, people| Agreed { stream: held.stream.clone(), kind, people };
+        let both = [of(StatementKind::Approve, agreement.approved), of(StatementKind::Scan, agreement.scanned)];
+        all.extend(both.into_iter().filter(|agreed| !agreed.people.is_empty()));
+    }
+    Ok(all)
+}
+
+/// Returns the waivers that were used up for what is held.
+fn waived(repository: &Repository, holds: &[Held]) -> Vec<Waived> {
+    let used = &repository.floors().used;
+    let of = |held: &Held| {
+        let about = used.iter().filter(|(_, used)| used.subject == held.manifest);
+        let waived = |until, statement| Waived { stream: held.stream.clone(), until, statement };
+        about.filter_map(|(payload, used)| Some(waived(used.until?, *payload))).collect::<Vec<_>>()
+    };
+    let mut all: Vec<Waived> = holds.iter().flat_map(of).collect();
+    all.sort_unstable();
+    all
 }
 
 impl From<PathError> for ReceiptError {

@@ -30,6 +30,7 @@ use crate::repository::{StateError, Writer};
 
 use belief::Belief;
 pub(crate) use candidate::{refuse_withdrawn, upstream_dates};
+pub(crate) use evidence::agreement;
 use candidate::{Candidate, Verdict};
 pub use report::{Accepted, ReceiveReport};
 use statements::{Handed, Time};

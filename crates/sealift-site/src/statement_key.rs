@@ -154,6 +154,8 @@ mod tests {
                 sequence: Sequence::FIRST,
                 manifest: Digest::of(b"m"),
             }],
+            agreed: Vec::new(),
+            waived: Vec::new(),
         }
     }
 

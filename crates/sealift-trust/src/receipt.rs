@@ -7,10 +7,11 @@ use std::fmt::Write as _;
 
 use sealift_model::digest::{hex, unhex};
 use sealift_model::escape::printable;
-use sealift_model::{Digest, Sequence, SiteId, StreamId, Timestamp};
+use sealift_model::{Digest, PersonId, Sequence, SiteId, StreamId, Timestamp};
 
 use crate::key::{KeyError, PublicKey};
 use crate::refusal::ExitClass;
+use crate::statement::StatementKind;
 
 /// Largest receipt that is read.
 pub const LIMIT: usize = 256 << 10;
@@ -39,6 +40,32 @@ pub struct Receipt {
     pub ledger_head: Digest,
     /// One entry a stream, sorted by stream.
     pub holds: Vec<Held>,
+    /// Who agreed to what is held, sorted by stream and kind.
+    pub agreed: Vec<Agreed>,
+    /// Waivers that what is held came in by, sorted.
+    pub waived: Vec<Waived>,
+}
+
+/// People who agreed to a bundle that is held.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Agreed {
+    /// The bundle's stream.
+    pub stream: StreamId,
+    /// What they said: approve or scan.
+    pub kind: StatementKind,
+    /// Who, sorted; at least one.
+    pub people: Vec<PersonId>,
+}
+
+/// A waiver that was used for a bundle that is held.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Waived {
+    /// The bundle's stream.
+    pub stream: StreamId,
+    /// Until when its expiry is waived.
+    pub until: Timestamp,
+    /// Digest of the statement's payload.
+    pub statement: Digest,
 }
 
 /// A receipt whose signature is good.
@@ -105,6 +132,13 @@ impl Receipt {
         for held in &self.holds {
             let _ = writeln!(out, "holds: {} {} {}", held.stream, held.sequence, held.manifest.tagged());
         }
+        for agreed in &self.agreed {
+            let people: Vec<&str> = agreed.people.iter().map(PersonId::as_str).collect();
+            let _ = writeln!(out, "agreed: {} {} {}", agreed.stream, agreed.kind, people.join(" "));
+        }
+        for waived in &self.waived {
+            let _ = writeln!(out, "waived: {} {} {}", waived.stream, waived.until, waived.statement.tagged());
+        }
         let _ = writeln!(out, "key: ed25519:{}", key.to_hex());
         out
     }
@@ -128,8 +162,7 @@ impl Receipt {
             let (found, pinned) = (key.to_hex(), hex(pinned));
             return Err(ReceiptRefusal::OtherKey { site: receipt.site, found, pinned });
         }
-        let sorted = receipt.holds.windows(2).all(|w| matches!(w, [a, b] if a.stream < b.stream));
-        if !sorted || receipt.signed_text(&key, &signature) != text {
+        if !receipt.is_sorted() || receipt.signed_text(&key, &signature) != text {
             return Err(ReceiptRefusal::NotCanonical);
         }
         if !key.verifies(receipt.unsigned_text(&key).as_bytes(), &signature) {
@@ -137,6 +170,25 @@ impl Receipt {
         }
         Ok(VerifiedReceipt { receipt, key })
     }
+}
+
+impl Receipt {
+    /// Tells whether every list has its one order, and speaks only of what is held.
+    fn is_sorted(&self) -> bool {
+        let held = |stream: &StreamId| self.holds.iter().any(|held| held.stream == *stream);
+        let one_each = |a: &Agreed| held(&a.stream) && !a.people.is_empty() && rises(&a.people);
+        let keys: Vec<_> = self.agreed.iter().map(|a| (&a.stream, a.kind)).collect();
+        let streams: Vec<_> = self.holds.iter().map(|held| &held.stream).collect();
+        rises(&streams)
+            && rises(&keys)
+            && rises(&self.waived)
+            && self.agreed.iter().all(one_each)
+            && self.waived.iter().all(|w| held(&w.stream))
+    }
+}
+
+fn rises<T: PartialOrd>(list: &[T]) -> bool {
+    list.windows(2).all(|w| matches!(w, [a, b] if a < b))
 }
 
 impl std::fmt::Display for Held {
@@ -160,13 +212,26 @@ impl<'a> Lines<'a> {
         let site = self.field("site: ", "site: NAME", |t| t.parse().ok())?;
         let issued = self.field("issued: ", "issued: TIME", |t| t.parse().ok())?;
         let ledger_head = self.field("ledger-head: ", "ledger-head: sha256:DIGEST", tagged)?;
-        let mut holds = Vec::new();
-        while self.rest.peek().is_some_and(|line| line.starts_with("holds: ")) {
-            holds.push(self.field("holds: ", "holds: STREAM SEQUENCE sha256:DIGEST", held)?);
-        }
+        let holds = self.list("holds: ", "holds: STREAM SEQUENCE sha256:DIGEST", held)?;
+        let agreed = self.list("agreed: ", "agreed: STREAM KIND PERSON...", agreed)?;
+        let waived = self.list("waived: ", "waived: STREAM TIME sha256:DIGEST", waived)?;
         let key = self.field("key: ed25519:", "key: ed25519:HEX", |t| unhex(t)?.try_into().ok())?;
         let signature = self.field("signature: ", "signature: HEX", |t| unhex(t)?.try_into().ok())?;
-        Ok((Receipt { site, issued, ledger_head, holds }, key, signature))
+        Ok((Receipt { site, issued, ledger_head, holds, agreed, waived }, key, signature))
+    }
+
+    /// Reads the lines that begin with `name`, none or more.
+    fn list<T>(
+        &mut self,
+        name: &str,
+        expected: &'static str,
+        read: impl Fn(&str) -> Option<T>,
+    ) -> Result<Vec<T>, ReceiptRefusal> {
+        let mut list = Vec::new();
+        while self.rest.peek().is_some_and(|line| line.starts_with(name)) {
+            list.push(self.field(name, expected, &read)?);
+        }
+        Ok(list)
     }
 
     fn field<T>(
@@ -195,6 +260,25 @@ fn held(text: &str) -> Option<Held> {
     parts.next().is_none().then_some(held)
 }
 
+fn agreed(text: &str) -> Option<Agreed> {
+    let mut parts = text.split(' ');
+    let stream = parts.next()?.parse().ok()?;
+    let word = parts.next()?;
+    let kind = [StatementKind::Approve, StatementKind::Scan].into_iter().find(|kind| kind.as_str() == word)?;
+    let people = parts.map(|name| name.parse().ok()).collect::<Option<Vec<PersonId>>>()?;
+    Some(Agreed { stream, kind, people })
+}
+
+fn waived(text: &str) -> Option<Waived> {
+    let mut parts = text.split(' ');
+    let waived = Waived {
+        stream: parts.next()?.parse().ok()?,
+        until: parts.next()?.parse().ok()?,
+        statement: tagged(parts.next()?)?,
+    };
+    parts.next().is_none().then_some(waived)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -212,7 +296,23 @@ mod tests {
             issued: "2026-11-22T16:00:00Z".parse().unwrap(),
             ledger_head: Digest::of(b"ledger"),
             holds: streams.iter().map(held).collect(),
+            agreed: Vec::new(),
+            waived: Vec::new(),
         }
+    }
+
+    /// Alice and bob approved what is held of stream a, dave scanned it, a waiver let it in.
+    fn agreed_receipt() -> Receipt {
+        let stream: StreamId = "a".parse().unwrap();
+        let of = |kind, names: &[&str]| Agreed {
+            stream: stream.clone(),
+            kind,
+            people: names.iter().map(|name| name.parse().unwrap()).collect(),
+        };
+        let agreed = vec![of(StatementKind::Approve, &["alice", "bob"]), of(StatementKind::Scan, &["dave"])];
+        let until = "2026-12-01T00:00:00Z".parse().unwrap();
+        let waived = vec![Waived { stream: stream.clone(), until, statement: Digest::of(b"waiver") }];
+        Receipt { agreed, waived, ..receipt(&["a", "b"]) }
     }
 
     fn bytes_of(key: u8) -> [u8; 32] {
@@ -234,6 +334,35 @@ mod tests {
             let pinned = public(1);
             let verified = Receipt::parse_verified(text.as_bytes(), Some(&bytes_of(1))).unwrap();
             assert_eq!((verified.receipt, verified.key), (receipt(streams), pinned));
+        }
+    }
+
+    #[test]
+    fn a_receipt_says_who_agreed_in_one_spelling() {
+        let good = agreed_receipt();
+        let text = signed(&good, 1);
+        assert!(
+            text.contains("agreed: a approve alice bob\nagreed: a scan dave\nwaived: a 2026-12-01T00:00:00Z sha256:")
+        );
+        assert_eq!(Receipt::parse_verified(text.as_bytes(), Some(&bytes_of(1))).unwrap().receipt, good);
+        let unsigned = good.unsigned_text(&public(1));
+        for (from, to) in [
+            ("approve alice bob", "approve bob alice"),
+            ("approve alice bob", "approve alice alice"),
+            ("approve alice bob", "approve "),
+            ("approve alice bob", "approve alice  bob"),
+            ("approve alice bob", "approve Alice"),
+            ("agreed: a approve", "agreed: c approve"),
+            ("agreed: a approve", "agreed: a waive-expiry"),
+            ("agreed: a scan", "agreed: a approve"),
+            ("agreed: a scan dave\n", "agreed: a scan dave\nagreed: a scan erin\n"),
+            ("waived: a ", "waived: c "),
+            ("2026-12-01T00:00:00Z", "2026-12-01"),
+            ("agreed: a approve alice bob\nagreed: a scan dave", "agreed: a scan dave\nagreed: a approve alice bob"),
+        ] {
+            let bad = unsigned.replacen(from, to, 1);
+            assert_ne!(bad, unsigned, "{from}");
+            assert!(Receipt::parse_verified(resigned(&bad, 1).as_bytes(), None).is_err(), "{bad}");
         }
     }
 

@@ -8,6 +8,7 @@ use sealift_model::{Digest, StreamId};
 use sealift_trust::Role;
 
 use super::belief::Belief;
+use super::evidence::{self, AGREEMENT};
 use super::candidate::{Candidate, upstream_dates};
 use crate::floors::Floors;
 use crate::index::BundleRow;
@@ -39,7 +40,7 @@ pub(super) fn commit_bundle(writer: &mut Writer, belief: &Belief, candidate: &Ca
         ..EventSubject::default()
     };
     let waived = candidate.waiver.as_ref().map_or_else(String::new, |waiver| format!("; {}", waiver.describe()));
-    let agreed = super::evidence::describe(&candidate.agreement);
+    let agreed = evidence::describe(&candidate.agreement);
     let detail =
         format!("{} files, {} bytes; {}; {}{waived}{agreed}", row.files, row.bytes, floors.describe(), belief.medium);
     let event = writer.event(EventKind::Accepted, subject, &detail);
@@ -114,6 +115,9 @@ fn keep_documents(repository: &Repository, belief: &Belief, candidate: &Candidat
     }
     for (name, bytes) in belief.files.files() {
         write(format!("metadata/{name}"), bytes)?;
+    }
+    if let Some(bytes) = evidence::record(&candidate.agreement) {
+        write(AGREEMENT.into(), &bytes)?;
     }
     let target = layout.bundle(&candidate.manifest.stream, candidate.manifest.sequence);
     if let Some(parent) = target.parent() {

@@ -5,11 +5,15 @@
 use sealift_bundle::evidence::{Agreement, EvidenceFault, EvidenceSet};
 use sealift_bundle::layout;
 use sealift_bundle::source::Source;
-use sealift_model::PersonId;
+use sealift_fs::PathError;
+use sealift_model::{PersonId, Sequence, StreamId, json};
 
 use super::candidate::{Candidate, unnamed};
 use super::{Belief, Stop};
 use crate::refusal::Refusal;
+use crate::repository::Repository;
+
+const AGREEMENT_LIMIT: u64 = 64 << 10;
 
 impl Candidate {
     /// Copies the evidence. Each file must be signed and about this bundle, one of them be a build provenance, and enough
@@ -44,6 +48,30 @@ impl Candidate {
         self.evidence = kept;
         Ok(())
     }
+}
+
+/// Name of the file that says who agreed, in the directory of an accepted bundle. Absent if nobody did.
+pub(crate) const AGREEMENT: &str = "agreement.json";
+
+/// Returns the content of [`AGREEMENT`]: who counted when the bundle was accepted, whatever later roots say of them.
+pub(super) fn record(agreement: &Agreement) -> Option<Vec<u8>> {
+    let somebody = !agreement.approved.is_empty() || !agreement.scanned.is_empty();
+    somebody.then(|| json::to_canonical(agreement).expect("names and small numbers have no control characters"))
+}
+
+/// Reads who agreed to an accepted bundle.
+pub(crate) fn agreement(
+    repository: &Repository,
+    stream: &StreamId,
+    sequence: Sequence,
+) -> Result<Agreement, PathError> {
+    let path = repository.layout().bundle(stream, sequence).join(AGREEMENT);
+    let bytes = match sealift_fs::read_capped(&path, AGREEMENT_LIMIT) {
+        Err(error) if error.is_not_found() => return Ok(Agreement::default()),
+        other => other?,
+    };
+    json::from_canonical(&bytes)
+        .map_err(|e| PathError::new("read", &path, std::io::Error::new(std::io::ErrorKind::InvalidData, e)))
 }
 
 /// Says who agreed, for the ledger; nothing if nobody did.

@@ -10,6 +10,7 @@ mod damage;
 mod fixture;
 mod hostile;
 mod live;
+mod people;
 mod publishing;
 mod readers;
 mod receiving;

@@ -224,6 +224,8 @@ pub fn receipt(key: &StatementKey, day: u64, number: u64, manifest: Digest) -> S
         issued: time(day),
         ledger_head: Digest::of(b"ledger"),
         holds: vec![Held { stream: stream(), sequence: seq(number), manifest }],
+        agreed: Vec::new(),
+        waived: Vec::new(),
     })
 }
 

@@ -4,5 +4,6 @@
 mod bundles;
 mod command;
 mod kit;
+mod people;
 mod receipts;
 mod signatures;
