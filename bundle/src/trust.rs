@@ -48,7 +48,7 @@ fn judge(mut set: TrustedSet, files: &MetadataFiles) -> Result<TrustedSet, Refus
     for (version, bytes) in &files.roots {
         // After a gap the next root is refused by its version: to step over one could step over a revocation.
         if *version > set.root().version() {
-            set.update_root(bytes)?;
+            check_name(*version, set.update_root(bytes)?)?;
         }
     }
     set.update_timestamp(&files.timestamp)?;
@@ -57,6 +57,12 @@ fn judge(mut set: TrustedSet, files: &MetadataFiles) -> Result<TrustedSet, Refus
     // Last: with the wrong root in hand, that too few of its keys signed is the better answer.
     check_earlier_roots(&start, set.now(), files)?;
     Ok(set)
+}
+
+/// A root under another version's name would be taken for that version by whoever reads names.
+fn check_name(expected: u64, root: &Signed<Root>) -> Result<(), Refusal> {
+    let found = root.version();
+    if found == expected { Ok(()) } else { Err(Refusal::VersionMismatch { role: Role::Root, expected, found }) }
 }
 
 /// Checks that the roots up to the trusted one are the chain that led to it.
