@@ -17,6 +17,7 @@ mod incremental;
 mod interrupted;
 mod line;
 mod miniature;
+mod mutated;
 mod postinst;
 mod replay;
 mod trust_vectors;
