@@ -3,6 +3,7 @@
 //! The miniature needs nothing; the real journey needs root on a Debian machine whose apt answers. What cannot run is counted
 //! as failed, never left out silently.
 
+mod ceremony;
 mod differential;
 mod fuzz;
 mod python;
@@ -68,6 +69,7 @@ fn before_real(tally: &mut Tally) {
     tally.stage("a TUF repository served on loopback", tuf_client::scenarios);
     let builtin = || demo::run(&DemoArgs { builtin: true, out: None });
     if let Some(journey) = tally.stage("demo on the built-in upstream", builtin) {
+        tally.stage("key ceremony with openssl and a token", || ceremony::run(&journey));
         remove(&journey);
     }
 }
