@@ -6,6 +6,7 @@
 mod ceremony;
 mod differential;
 mod fuzz;
+mod media;
 mod python;
 mod real;
 mod ssh;
@@ -69,6 +70,8 @@ fn before_real(tally: &mut Tally) {
     tally.stage("a TUF repository served on loopback", tuf_client::scenarios);
     let builtin = || demo::run(&DemoArgs { builtin: true, out: None });
     if let Some(journey) = tally.stage("demo on the built-in upstream", builtin) {
+        tally.stage("single files read by the tars of others", || media::archives(&journey));
+        tally.stage("system calls of the isolated side", || media::silence(&journey));
         tally.stage("key ceremony with openssl and a token", || ceremony::run(&journey));
         remove(&journey);
     }
