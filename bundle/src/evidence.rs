@@ -160,7 +160,7 @@ impl<'r> EvidenceSet<'r> {
         let Verdict { people: scanned, required: scans_required, .. } = ask(StatementKind::Scan)?;
         let Verdict { people: approved, required: approvals_required, .. } = ask(StatementKind::Approve)?;
         let ignored = self.reports.iter().filter(|report| report.ignored).count();
-        Ok(Agreement { approved, approvals_required, scanned, scans_required, ignored })
+        Ok(Agreement { approvals_required, approved, ignored, scanned, scans_required })
     }
 
     /// Returns what the files say.

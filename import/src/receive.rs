@@ -30,7 +30,7 @@ use crate::repository::{StateError, Writer};
 
 use belief::Belief;
 pub(crate) use candidate::{refuse_withdrawn, upstream_dates};
-pub(crate) use evidence::agreement;
+pub(crate) use evidence::{agreement, describe as agreed};
 use candidate::{Candidate, Verdict};
 pub use report::{Accepted, ReceiveReport};
 use statements::{Handed, Time};

@@ -101,8 +101,10 @@ fn human(report: &ReceiveReport) -> String {
 
 fn accepted(bundle: &Accepted) -> String {
     let waiver = bundle.waiver.as_ref().map_or_else(String::new, |waiver| format!("\n  {}", waiver.describe()));
+    let agreed = crate::receive::agreed(&bundle.agreement).trim_start_matches("; ").to_owned();
+    let agreed = if agreed.is_empty() { agreed } else { format!("\n  {agreed}") };
     format!(
-        "Accepted bundle {} ({}; {} copied, {}; {} there already).\n  id: sha256:{}{waiver}",
+        "Accepted bundle {} ({}; {} copied, {}; {} there already).\n  id: sha256:{}{waiver}{agreed}",
         bundle.name(),
         counted(bundle.files, "file", "files"),
         counted(bundle.blobs, "blob", "blobs"),

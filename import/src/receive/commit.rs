@@ -8,8 +8,8 @@ use sealift_model::{Digest, StreamId};
 use sealift_trust::Role;
 
 use super::belief::Belief;
-use super::evidence::{self, AGREEMENT};
 use super::candidate::{Candidate, upstream_dates};
+use super::evidence::{self, AGREEMENT};
 use crate::floors::Floors;
 use crate::index::BundleRow;
 use crate::ledger::{EventKind, EventSubject};

@@ -75,7 +75,7 @@ pub(crate) fn agreement(
 }
 
 /// Says who agreed, for the ledger; nothing if nobody did.
-pub(super) fn describe(agreement: &Agreement) -> String {
+pub(crate) fn describe(agreement: &Agreement) -> String {
     let list = |what: &str, people: &[PersonId]| {
         let names: Vec<&str> = people.iter().map(PersonId::as_str).collect();
         if names.is_empty() { String::new() } else { format!("; {what} by {}", names.join(", ")) }

@@ -171,7 +171,13 @@ impl Change {
                 people.remove(name).map(drop).ok_or_else(|| ChangeError::NoPerson(printable(name)))
             }
             Self::Policy { kind, required } => {
-                below(signed, &["custom", "sealift", "policy"])?.insert(kind.clone(), (*required).into());
+                let policy = below(signed, &["custom", "sealift", "policy"])?;
+                // format/statements §1: absent means that there are no waivers; a 0 would let nobody's count.
+                if kind == "waive" && *required == 0 {
+                    policy.remove(kind);
+                } else {
+                    policy.insert(kind.clone(), (*required).into());
+                }
                 Ok(())
             }
         }

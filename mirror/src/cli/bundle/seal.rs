@@ -64,9 +64,7 @@ pub(super) fn chosen(
     );
     match (found, sequence) {
         (Some(found), _) => Ok((found.record.sequence, found.status)),
-        (None, Some(sequence)) => {
-            Err(crate::stream::StreamError::Unknown { stream: stream.clone(), sequence }.into())
-        }
+        (None, Some(sequence)) => Err(crate::stream::StreamError::Unknown { stream: stream.clone(), sequence }.into()),
         (None, None) => Err(BuildError::NoBundle(stream.clone())),
     }
 }
