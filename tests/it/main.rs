@@ -7,7 +7,6 @@
     reason = "the whole binary is tests; clippy exempts only #[test] functions"
 )]
 
-mod agreement;
 mod ceremony;
 mod channels;
 mod examples;
@@ -16,6 +15,7 @@ mod flipped;
 mod hostile_table;
 mod incremental;
 mod interrupted;
+mod kept;
 mod line;
 mod miniature;
 mod mutated;
