@@ -68,6 +68,11 @@ impl MetadataName {
         &self.0
     }
 
+    /// Returns the version in the name; `None` for `timestamp.json`.
+    pub fn version(&self) -> Option<u64> {
+        Some(self.0.split_once('.')?.0.parse::<Sequence>().ok()?.get())
+    }
+
     /// Returns the version if this is a root file.
     pub fn root_version(&self) -> Option<u64> {
         Some(self.0.strip_suffix(".root.json")?.parse::<Sequence>().ok()?.get())

@@ -14,7 +14,7 @@ use std::io::{self, Read};
 use sealift_model::escape::printable;
 use sealift_model::{Digest, Progress, Sequence, StreamId, Timestamp};
 use sealift_trust::metadata::Body;
-use sealift_trust::{Previous, Signed, Snapshot, Targets, TrustedSet};
+use sealift_trust::{Previous, Refusal, Signed, Snapshot, Targets, TrustedSet};
 use serde::Serialize;
 
 use crate::blob::decode;
@@ -142,7 +142,7 @@ pub fn verify(
     })
 }
 
-/// Checks that snapshot and targets files which nothing leads to are signed all the same (format/medium §1).
+/// Checks that snapshot and targets files which nothing leads to are what their names say all the same (format/medium §1).
 fn check_leftovers(source: &dyn Source, survey: &Survey, trusted: &TrustedSet) -> Result<(), VerifyError> {
     let current = [
         trusted.snapshot().map(|s| format!("{}.snapshot.json", s.version())),
@@ -160,7 +160,10 @@ fn check_leftovers(source: &dyn Source, survey: &Survey, trusted: &TrustedSet) -
 
 fn check_signed<T: Body>(source: &dyn Source, name: &MetadataName, trusted: &TrustedSet) -> Result<(), VerifyError> {
     let bytes = source.read(&layout::metadata_path(name.as_str()), T::LIMIT as u64)?;
-    Ok(Signed::<T>::parse(&bytes)?.check_threshold(trusted.root())?)
+    let document = Signed::<T>::parse(&bytes)?;
+    document.check_threshold(trusted.root())?;
+    let (expected, found) = (name.version().unwrap_or(0), document.version());
+    if found == expected { Ok(()) } else { Err(Refusal::VersionMismatch { role: T::ROLE, expected, found }.into()) }
 }
 
 fn read_bundles(source: &dyn Source, survey: &Survey, trusted: &TrustedSet) -> Result<Vec<Documents>, VerifyError> {

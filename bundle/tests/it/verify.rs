@@ -257,3 +257,16 @@ fn refuses_unsigned_leftovers_of_metadata() {
     put(&medium.join("7.targets.json"), b"{}");
     assert_eq!(f.refusal(&f.path("m")), "metadata-malformed");
 }
+
+#[test]
+fn refuses_leftovers_of_metadata_under_another_version() {
+    let f = Fixture::new();
+    let medium = f.medium("m").join("SEALIFT/trust/metadata");
+    let other = f.metadata(7, &[]);
+    for (name, bytes) in [("8.snapshot.json", &other.snapshot.1), ("6.targets.json", &other.targets.1)] {
+        put(&medium.join(name), bytes);
+        assert_eq!(f.refusal(&f.path("m")), "metadata-version", "{name}");
+        fs::remove_file(medium.join(name)).unwrap();
+    }
+    f.verify(&f.path("m")).unwrap();
+}

@@ -10,7 +10,7 @@ use crate::workspace;
 /// Repositories judged by both.
 const CASES: &str = "10000";
 /// Mutated bundles; `cargo test` tries fewer.
-const MUTATED: &str = "20000";
+const MUTATED: &str = "5000";
 
 /// Judges the same repositories with both and fails if only sealift accepts one.
 pub fn python_tuf() -> anyhow::Result<()> {
