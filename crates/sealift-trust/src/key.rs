@@ -215,4 +215,7 @@ fn load(bytes: &[u8; 32]) -> Result<VerifyingKey, KeyError> {
 }
 
 #[cfg(test)]
+pub(crate) use p256::tests::compressed_pem;
+
+#[cfg(test)]
 mod tests;
