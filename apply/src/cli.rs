@@ -4,6 +4,7 @@ mod actor;
 mod diff;
 mod error;
 mod facts;
+mod freshness;
 mod init;
 mod plan;
 mod reading;
@@ -54,6 +55,9 @@ pub fn main() -> ExitCode {
         |cli: &Cli| cli.globals.clone(),
         |cli, term| {
             let dir = cli.dir.as_deref();
+            if !matches!(cli.verb, Verb::Init(_)) {
+                freshness::tell(dir, term);
+            }
             match cli.verb {
                 Verb::Init(args) => init::run(&args, dir, term),
                 Verb::Facts(args) => facts::run(&args, dir, term),

@@ -138,6 +138,11 @@ impl Layout {
         self.published().join(".trees")
     }
 
+    /// Returns the signed note on how old the trust behind the published trees is.
+    pub fn trust_note(&self) -> PathBuf {
+        self.published().join(sealift_site::trust_note::FILE)
+    }
+
     /// Returns the public key file that hosts are given.
     pub fn keyring(&self) -> PathBuf {
         self.published().join(KEYRING)

@@ -14,10 +14,10 @@ mod trees;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use sealift_fs::{PathError, Store, StoreError, Tree};
+use sealift_fs::{Mode, PathError, Store, StoreError, Tree};
 use sealift_model::{ChannelId, Progress, RelPath, Timestamp};
 use sealift_pkg::index::IndexError as PackageIndexError;
-use sealift_site::{SiteKeyError, SiteKeys};
+use sealift_site::{SiteKeyError, SiteKeys, TrustNote};
 use serde::Serialize;
 
 use crate::channel::{ChannelError, Judged, check_channel, judge_content};
@@ -199,6 +199,7 @@ fn publish_revision(
     };
     let keyring = keys.repository.public_armored()?;
     let bundles = live::show(writer, channel, (revision, number), &keyring, valid_until)?;
+    tell_how_old(writer, &keys).map_err(|source| PublishError::Live { channel: channel.clone(), source })?;
     Ok(PublishReport {
         channel: channel.clone(),
         bundles,
@@ -210,6 +211,16 @@ fn publish_revision(
         bytes: plan.packages.values().map(|entry| entry.size).sum(),
         valid_until,
     })
+}
+
+/// Writes beside the trees how old the trust behind them is: whoever works on hosts sees nothing else of it.
+fn tell_how_old(writer: &Writer, keys: &SiteKeys) -> Result<(), StateError> {
+    let clock = writer.caller().clock;
+    let freshness = crate::trust::freshness(writer, clock)?;
+    let site = writer.config().site.clone();
+    let note = TrustNote { expires: freshness.expires, issued: clock, refreshed: freshness.refreshed, site };
+    let signed = note.sign(writer.floors().root.sha256, &keys.statement);
+    Ok(sealift_fs::replace(&writer.layout().trust_note(), &signed, Mode::Public)?)
 }
 
 fn build(

@@ -5,6 +5,7 @@
 #![expect(clippy::unwrap_used, clippy::print_stderr, clippy::format_push_string, reason = "a test says why it stopped")]
 
 mod checking;
+mod freshness;
 mod operator;
 mod site;
 

@@ -6,7 +6,7 @@ use std::process::Command;
 use sealift_model::{Digest, RelPath, SiteId, Timestamp};
 use sealift_pkg::packages::ReleaseText;
 use sealift_pkg::release::ReleaseFile;
-use sealift_site::SiteKeys;
+use sealift_site::{SiteKeys, TrustNote};
 
 /// Tells whether the tools are there; says loudly if not.
 pub fn tools_are_here() -> bool {
@@ -221,6 +221,22 @@ impl Site {
         };
         let signed = self.keys.repository.sign_cleartext(&release.render(), now()).unwrap();
         std::fs::write(self.path("repository/dists/stable/InRelease"), signed).unwrap();
+    }
+}
+
+impl Site {
+    /// Lays a note beside the keyring that says when trust was refreshed and when it expires, in days from now.
+    pub fn trust_note(&self, refreshed_before: u64, expires_after: i64, signed_by: &SiteKeys) {
+        let now = now();
+        let expires = Timestamp::from_unix(now.unix().saturating_add_signed(expires_after * 86_400));
+        let refreshed = Some(now.minus_seconds(refreshed_before * 86_400));
+        let note = TrustNote { expires, issued: now, refreshed, site: SiteId::new("plant-a").unwrap() };
+        let signed = note.sign(Digest::of(b"root"), &signed_by.statement);
+        std::fs::write(self.path("site").join(sealift_site::trust_note::FILE), signed).unwrap();
+    }
+
+    pub fn keys(&self) -> &SiteKeys {
+        &self.keys
     }
 }
 

@@ -8,8 +8,10 @@ pub mod error;
 pub mod repository_key;
 pub mod site_keys;
 pub mod statement_key;
+pub mod trust_note;
 
 pub use error::SiteKeyError;
 pub use repository_key::RepositoryKey;
 pub use site_keys::SiteKeys;
 pub use statement_key::StatementKey;
+pub use trust_note::TrustNote;

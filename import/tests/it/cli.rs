@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::process::{Command, Output};
 
-use crate::fixture::{Connected, Isolated, deb, spec};
+use crate::fixture::{Connected, Isolated, deb, now, spec};
 
 fn run(dir: &Path, arguments: &[&str]) -> Output {
     let mut command = Command::new(env!("CARGO_BIN_EXE_sealift-import"));
@@ -85,5 +85,60 @@ fn queries_answer_in_json_and_the_receipt_goes_to_stdout() {
         let answer = String::from_utf8(output.stdout).unwrap();
         assert!(output.status.success() && answer.contains(word), "{arguments:?}: {answer}");
         assert!(!arguments.contains(&"--json") || serde_json::from_str::<serde_json::Value>(&answer).is_ok());
+    }
+}
+
+#[test]
+fn every_command_says_how_old_the_trust_is_and_warns_when_it_has_expired() {
+    let mut connected = Connected::new();
+    let long = sealift_term::now().plus_days(3650);
+    connected.expires = long.max(connected.expires);
+    let isolated = Isolated::new(&connected);
+    let said = |arguments: &[&str]| String::from_utf8(run(&isolated.path(), arguments).stderr).unwrap();
+    assert!(said(&["status"]).contains("Trust was never refreshed"));
+    isolated.accept(&connected.bundle(spec(1, vec![deb("jq", "1.6")])));
+    for verb in [&["status"][..], &["trust", "status"], &["bundles"], &["ledger", "show"], &["key", "show"]] {
+        assert!(said(verb).contains("Trust last refreshed"), "{verb:?}: {}", said(verb));
+        assert!(!said(&[verb, &["--quiet"]].concat()).contains("Trust last"), "{verb:?}");
+    }
+    // Metadata of last month, accepted by a clock of that time.
+    let mut connected = Connected::with_seed(40);
+    let past = now().minus_seconds(20 * 86_400);
+    if sealift_term::now() < past {
+        eprintln!("NOT CHECKED: the clock of this machine is before the fixture's date");
+        return;
+    }
+    connected.expires = past;
+    let mut old = Isolated::new(&connected);
+    old.clock = now().minus_seconds(40 * 86_400);
+    let mut first = spec(1, vec![deb("jq", "1.6")]);
+    (first.created, first.not_after) = (old.clock, past);
+    old.accept(&connected.bundle(first));
+    let output = run(&old.path(), &["bundles", "--quiet", "--json"]);
+    let shown = String::from_utf8(output.stderr).unwrap();
+    assert!(output.status.success() && shown.contains("Warning: Trust last refreshed"), "{shown}");
+    assert!(shown.contains(&format!("it expired at {past}")), "{shown}");
+}
+
+#[test]
+fn trust_status_shows_floors_and_the_state_for_an_override() {
+    let mut connected = Connected::new();
+    let isolated = Isolated::new(&connected);
+    let other = Isolated::new(&connected);
+    let medium = connected.bundle(spec(1, vec![deb("jq", "1.6")]));
+    isolated.accept(&medium);
+    other.accept(&medium);
+    let ask = |isolated: &Isolated| -> serde_json::Value {
+        serde_json::from_slice(&run(&isolated.path(), &["trust", "status", "--json"]).stdout).unwrap()
+    };
+    let answer = ask(&isolated);
+    assert_eq!(answer["floors"]["streams"]["deb12"]["sequence"], 1);
+    assert_eq!(answer["documents"].as_array().unwrap().len(), 4);
+    assert_eq!((&answer["copies_agree"], &answer["clock_behind"]), (&true.into(), &false.into()));
+    assert_eq!(answer["state"], ask(&isolated)["state"], "asking changes nothing");
+    assert_ne!(answer["state"], ask(&other)["state"], "one site's state is not another's");
+    let text = String::from_utf8(run(&isolated.path(), &["trust", "status"]).stdout).unwrap();
+    for words in ["deb12", "signed time", "state: sha256:", "timestamp"] {
+        assert!(text.contains(words), "{text}");
     }
 }

@@ -184,6 +184,18 @@ fn old_trees_go_and_the_current_one_never() {
 }
 
 #[test]
+fn a_publication_says_by_the_sites_signature_how_old_the_trust_behind_it_is() {
+    let (_, mut isolated) = with_two_bundles();
+    isolated.promote("2").unwrap();
+    isolated.clock = now().plus_days(5);
+    isolated.publish().unwrap();
+    let bytes = fs::read(isolated.path().join("published/sealift-trust.dsse.json")).unwrap();
+    let key = sealift_site::SiteKeys::open(&isolated.path().join("site")).unwrap().statement;
+    let note = sealift_site::TrustNote::read(&bytes, key.public(), &"plant-a".parse().unwrap()).unwrap();
+    assert_eq!((note.refreshed, note.issued, note.expires), (Some(now()), now().plus_days(5), now().plus_days(60)));
+}
+
+#[test]
 fn streams_with_the_same_suite_are_published_as_one_and_conflicts_are_refused_by_name() {
     let (mut connected, isolated) = with_two_bundles();
     let mut apps = spec(1, vec![deb("nginx", "1.22"), deb("expat", "2.5")]);
