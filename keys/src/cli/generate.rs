@@ -61,7 +61,7 @@ pub(super) fn run(args: &GenerateArgs, term: Term) -> Result<ExitCode, CommandEr
     term.answer(&answer, |answer| {
         let (secret, public) = (answer.key_file.display(), answer.public_file.display());
         format!(
-            "Made a {} key.\n  {secret}  private: keep it, with its passphrase, where nobody else is\n  \
+            "Made a key for {}.\n  {secret}  private: keep it, with its passphrase, where nobody else is\n  \
              {public}  public: give it to the key desk\nkey id: {}",
             answer.key.purpose, answer.key.key_id
         )

@@ -120,7 +120,7 @@ fn passphrase_shows_up_in_no_command_line_and_no_environment() {
     }
     let mut answer = String::new();
     child.stdout.take().unwrap().read_to_string(&mut answer).unwrap();
-    assert!(answer.contains("Made a root key") && !answer.contains(marker), "{answer}");
+    assert!(answer.contains("Made a key for root") && !answer.contains(marker), "{answer}");
     assert!(looks > 0, "the process was never seen");
     assert!(!std::fs::read_to_string(desk.path("m.key")).unwrap().contains(marker));
 }

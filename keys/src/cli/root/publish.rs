@@ -62,13 +62,19 @@ pub(super) fn run(args: &PublishArgs, term: Term) -> Result<ExitCode, CommandErr
 
 fn human(answer: &Answer) -> String {
     let verb = if answer.already { "was published before" } else { "is the root of trust now" };
-    format!(
-        "Version {} {verb}.\n  {}\n  {}\nFingerprint: {}\n\
-         The next bundle carries it. To carry it alone, and make old keys worthless at once:\n  \
-         sealift-mirror bundle revoke --to DIR",
+    let mut text = format!(
+        "Version {} {verb}.\n  {}\n  {}\nFingerprint: {}\n",
         answer.version,
         answer.version_file.display(),
         answer.root_file.display(),
         answer.fingerprint
-    )
+    );
+    text += if answer.version == 1 {
+        "Carry root.json to the isolated side, and read the fingerprint aloud there:\n  \
+         sealift-import init DIR --root root.json"
+    } else {
+        "The next bundle carries it. To carry it alone, and make old keys worthless at once:\n  \
+         sealift-mirror bundle revoke --to DIR"
+    };
+    text
 }
