@@ -26,7 +26,7 @@ pub(super) fn tell(dir: Option<&Path>, term: Term) {
         _ if term.is_json() => {}
         Ok(Some(note)) => term.say(&note.describe(now)),
         Ok(None) => {
-            term.say(&format!("How old the repository's trust is, is not known: no {FILE} beside the keyring."))
+            term.say(&format!("How old the repository's trust is, is not known: no {FILE} beside the keyring."));
         }
         Err(reason) => term.warn(&format!("How old the repository's trust is, is not known: {reason}.")),
     }
