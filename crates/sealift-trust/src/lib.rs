@@ -6,6 +6,8 @@
 //! (format/trust §7).
 
 pub mod dsse;
+#[cfg(test)]
+mod edges;
 pub mod key;
 pub mod metadata;
 pub mod people;
