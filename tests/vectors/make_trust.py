@@ -345,6 +345,20 @@ def trust_keys():
     both = lambda d: d["signatures"].append({"keyid": spare_id, "sig": TARGETS.sign(message).hex()})
     yield "one-key-under-two-ids", "threshold", "one holder signs under two ids of one key", Set(
         compact(signed(body, ROOT)), documents={"targets": both})
+    numbers = ELLIPTIC.private.public_key()
+    short = numbers.public_bytes(serialization.Encoding.X962, serialization.PublicFormat.CompressedPoint)
+    spki = bytes.fromhex("3039301306072a8648ce3d020106082a8648ce3d030107032200") + short
+    other = {**ELLIPTIC.object, "keyval": {"public": "-----BEGIN PUBLIC KEY-----\n" + base64.b64encode(
+        spki[:48]).decode() + "\n" + base64.b64encode(spki[48:]).decode() + "\n-----END PUBLIC KEY-----\n"}}
+    other_id = sha(canonical(other).encode())
+    body = root_body(keys=(ROOT, TARGETS, SNAPSHOT, ELLIPTIC), timestamp={"keyids": [ELLIPTIC.id, other_id], "threshold": 2})
+    body["keys"][other_id] = other
+
+    def both_spellings(document):
+        message = canonical(document["signed"]).encode()
+        document["signatures"].append({"keyid": other_id, "sig": ELLIPTIC.sign(message).hex()})
+    yield "one-p256-key-in-two-spellings", "threshold", "one holder signs by a point that is written in two ways", Set(
+        compact(signed(body, ROOT)), signers={"timestamp": [ELLIPTIC]}, documents={"timestamp": both_spellings})
     shared = root_body(keys=(ROOT, TARGETS, SNAPSHOT), timestamp=role(SNAPSHOT))
     yield "one-key-for-two-roles", "key-shared", "snapshot and timestamp by one key", pinned(shared)
     evidence = root_body(keys=(ROOT, TARGETS, SNAPSHOT, EVIDENCE), timestamp=role(EVIDENCE))
@@ -407,11 +421,54 @@ def trust_form():
         bodies={"timestamp": more})
     yield "snapshot-without-targets", "metadata-malformed", "a snapshot that does not name the targets", Set(
         bodies={"snapshot": drop_key("meta", "targets.json")})
+    second_hash = {"hashes": {**MANIFEST["hashes"], "sha512": hashlib.sha512(b"manifest").hexdigest()}, "length": 8}
+    yield "hash-beside-sha256", "metadata-malformed", "a second hash, which another reader would check", Set(
+        bodies={"targets": set_key("targets", {"bundles/patches/1/manifest.json": second_hash})})
+    yield "delegations", "metadata-unsupported", "targets metadata on a medium that delegates", Set(
+        bodies={"targets": set_key("delegations", {"keys": {}, "roles": []})})
     unknown_hash = {"hashes": {"sha3": "0" * 64}, "length": 8}
     yield "hash-unknown", "metadata-malformed", "a target with no hash that is known", Set(
         bodies={"targets": set_key("targets", {"bundles/patches/1/manifest.json": unknown_hash})})
     yield "target-path-upwards", "metadata-malformed", "a target whose path leaves its place", Set(
         bodies={"targets": set_key("targets", {"bundles/../../manifest.json": MANIFEST})})
+
+
+def trust_people():
+    """People and policy in the root (statements.md)."""
+    alice, bob = Ed25519("alice"), Ed25519("bob")
+
+    def root_with(people, policy=None):
+        body = root_body()
+        body["custom"]["sealift"]["people"] = people
+        if policy is not None:
+            body["custom"]["sealift"]["policy"] = policy
+        return body
+
+    def person(*keys, may=("approve",)):
+        return {"keys": {k.id: k.object for k in keys}, "may": list(may)}
+    two = {"alice": person(alice), "bob": person(bob)}
+    yield "accept-people", "accept", "two people, both needed", pinned(root_with(two, {"approve": 2}))
+    bad = "metadata-malformed"
+    yield "person-with-a-role", "key-shared", "a person's key that has a role as well", pinned(
+        root_with({"alice": person(TIMESTAMP)}))
+    yield "person-with-an-evidence-key", "key-shared", "a person's key that signs evidence as well", pinned(
+        root_with({"alice": person(EVIDENCE)}))
+    yield "one-key-for-two-people", "key-shared", "one key under two names", pinned(
+        root_with({"alice": person(alice), "bob": person(alice)}))
+    yield "person-may-nothing", bad, "a person who may do nothing", pinned(root_with({"alice": person(alice, may=())}))
+    yield "person-may-something-unknown", bad, "a word that no reader knows", pinned(
+        root_with({"alice": person(alice, may=("publish",))}))
+    yield "person-may-unsorted", bad, "words that are not sorted", pinned(
+        root_with({"alice": person(alice, may=("scan", "approve"))}))
+    yield "person-without-keys", bad, "a person without a key", pinned(root_with({"alice": person()}))
+    yield "person-with-an-unknown-field", bad, "a field that no reader knows", pinned(
+        root_with({"alice": {**person(alice), "threshold": 2}}))
+    yield "person-of-a-bad-name", bad, "a name with an escape sequence", pinned(root_with({"al\u001b[2Jice": person(alice)}))
+    yield "policy-out-of-reach", bad, "three approvals by two people", pinned(root_with(two, {"approve": 3}))
+    yield "policy-waive-zero", bad, "waivers by nobody", pinned(
+        root_with({"alice": person(alice, may=("waive",))}, {"waive": 0}))
+    yield "policy-unknown", bad, "a rule that no reader knows", pinned(root_with(two, {"publish": 1}))
+    yield "policy-negative", bad, "a negative number of people", pinned(root_with(two, {"approve": -1}))
 
 
 def trust_order():
@@ -446,6 +503,10 @@ def trust_order():
     other = Set(version=4, expires={"timestamp": "2026-12-21T16:00:00Z"})
     other.known = {"timestamp": Set(version=4).timestamp}
     yield "one-version-two-contents", "equivocation", "another timestamp under the version that was trusted", other
+
+    other = Set(version=4)
+    other.known = {"snapshot": Set(version=4, expires={"snapshot": "2026-12-21T16:00:00Z"}).snapshot}
+    yield "one-snapshot-version-two-contents", "equivocation", "another snapshot under the version that was trusted", other
 
     mix = Set(version=4)
     mix.snapshot = Set(version=4, expires={"snapshot": "2026-12-21T16:00:00Z"}).snapshot
@@ -591,6 +652,10 @@ def listed(directory, cases):
 SITE = Ed25519("site plant-a")
 
 
+AGREED = "agreed: patches approve alice bob\nagreed: patches scan dave\n"
+WAIVED = f"waived: patches {SOON} sha256:{sha(b'waiver')}\n"
+
+
 def receipt_text(holds=(("apps", 7), ("patches", 42)), key=SITE):
     lines = ["sealift receipt 1", "site: plant-a", f"issued: {NOW}", f"ledger-head: sha256:{sha(b'head')}"]
     lines += [f"holds: {s} {n} sha256:{sha(f'{s}/{n}'.encode())}" for s, n in holds]
@@ -606,6 +671,14 @@ def receipts():
     resign = lambda change: sealed(change(good))
     yield "accept-holds-two.txt", sealed(good), "accept"
     yield "accept-holds-nothing.txt", sealed(receipt_text(())), "accept"
+    more = lambda lines: sealed(good.replace("key: ", lines + "key: "))
+    yield "accept-agreed-and-waived.txt", more(AGREED + WAIVED), "accept"
+    yield "agreed-by-nobody.txt", more("agreed: patches approve\n"), "refuse form"
+    yield "agreed-not-sorted.txt", more("agreed: patches approve bob alice\n"), "refuse form"
+    yield "agreed-twice-by-one.txt", more("agreed: patches approve alice alice\n"), "refuse form"
+    yield "agreed-of-what-is-not-held.txt", more("agreed: kernel approve alice\n"), "refuse form"
+    yield "agreed-after-waived.txt", more(WAIVED + AGREED), "refuse form"
+    yield "waived-of-what-is-not-held.txt", more(WAIVED.replace("patches", "kernel")), "refuse form"
     yield "another-key.txt", sealed(receipt_text(key=STRANGER), STRANGER), "refuse other-key"
     yield "signature-wrong.txt", sealed(good).replace(b"plant-a", b"plant-b"), "refuse signature"
     yield "signature-in-capitals.txt", (good + f"signature: {SITE.sign(good.encode()).hex().upper()}\n").encode(), "refuse form"
@@ -735,9 +808,9 @@ def main():
         (HERE / directory).mkdir()
     for name, what, case in trust_accepted():
         vector(name, "accept", what, case)
-    for group in (trust_signatures, trust_keys, trust_form, trust_order):
+    for group in (trust_signatures, trust_keys, trust_form, trust_people, trust_order):
         for name, code, what, case in group():
-            vector(name, f"refuse {code}", what, case)
+            vector(name, code if code == "accept" else f"refuse {code}", what, case)
     write_evidence()
     pin = ("key", SITE.public.hex())
     listed("receipt", [(file, data, (pin, ("expect", expect))) for file, data, expect in receipts()])
