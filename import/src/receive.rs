@@ -29,9 +29,9 @@ use crate::refusal::Refusal;
 use crate::repository::{StateError, Writer};
 
 use belief::Belief;
+use candidate::{Candidate, Verdict};
 pub(crate) use candidate::{refuse_withdrawn, upstream_dates};
 pub(crate) use evidence::{agreement, describe as agreed};
-use candidate::{Candidate, Verdict};
 pub use report::{Accepted, ReceiveReport};
 use statements::{Handed, Time};
 pub use statements::{Waived, Waiver};

@@ -56,13 +56,33 @@ pub fn read(envelope: &[u8]) -> Result<(Envelope, PersonStatement), StatementErr
     if let Some(statement) = PersonStatement::parse(parsed.unverified_payload())? {
         return Ok((parsed, statement));
     }
-    let other = sealift_trust::Statement::parse(parsed.unverified_payload())?;
-    Err(StatementError::Foreign(sealift_model::escape::printable(&other.predicate_type)))
+    Err(StatementError::Foreign(foreign_type(parsed.unverified_payload())?))
+}
+
+fn foreign_type(payload: &[u8]) -> Result<String, EvidenceRefusal> {
+    let other = sealift_trust::Statement::parse(payload)?;
+    Ok(sealift_model::escape::printable(&other.predicate_type))
 }
 
 /// Returns exactly the bytes that signatures of an envelope cover.
 pub fn bytes_to_sign(envelope: &[u8]) -> Result<Vec<u8>, StatementError> {
     Ok(dsse::pae(read(envelope)?.0.unverified_payload()))
+}
+
+/// Returns the statement that bytes to sign belong to. Refuses anything else: what a holder is given to sign may be
+/// anything.
+pub fn statement_of(to_sign: &[u8]) -> Result<PersonStatement, StatementError> {
+    let other = || EvidenceRefusal::Malformed { reason: "it is not what signatures of a statement cover".into() };
+    // The length before the payload has one spelling, so the split is checked by putting it together again.
+    let space = |n: usize| to_sign.iter().enumerate().filter(|(_, b)| **b == b' ').nth(n).map(|(at, _)| at + 1);
+    let payload = space(3).and_then(|at| to_sign.get(at..)).ok_or_else(other)?;
+    if dsse::pae(payload) != to_sign {
+        return Err(other().into());
+    }
+    match PersonStatement::parse(payload)? {
+        Some(statement) => Ok(statement),
+        None => Err(StatementError::Foreign(foreign_type(payload)?)),
+    }
 }
 
 /// Returns the envelope with the signature of `key`, in place of an earlier one by the same key.

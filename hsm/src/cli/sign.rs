@@ -7,6 +7,7 @@ use clap::Args;
 use sealift_fs::{Mode, read_capped, write_new};
 use sealift_keys::draft::changes;
 use sealift_keys::metadata::document_of;
+use sealift_keys::statement::statement_of;
 use sealift_keys::summary::fingerprint;
 use sealift_model::Digest;
 use sealift_term::{CommandError, Exit, Term};
@@ -20,7 +21,7 @@ use super::{KeyArgs, error};
 /// Sign what `sealift-keys export` wrote
 ///
 /// Says what is signed, asks for the PIN, has the token sign, and checks the signature before it writes it. Of anything
-/// but trust metadata nothing is signed.
+/// but trust metadata and statements by people nothing is signed.
 #[derive(Debug, Args)]
 pub(super) struct SignArgs {
     /// What `sealift-keys export` wrote
@@ -38,7 +39,9 @@ pub(super) struct SignArgs {
 struct Answer {
     signature_file: PathBuf,
     key_id: Digest,
-    role: Role,
+    /// What the metadata belongs to; absent for a statement.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    role: Option<Role>,
     sha256: Digest,
     fingerprint: String,
 }
@@ -47,16 +50,13 @@ pub(super) fn run(args: &SignArgs, term: Term) -> Result<ExitCode, CommandError>
     let bytes =
         read_capped(&args.file, Targets::LIMIT as u64).map_err(|e| CommandError::from_error(Exit::Failed, &e))?;
     let what = args.file.display().to_string();
-    let (role, document) = document_of(&bytes).map_err(|e| {
-        CommandError::with_cause(Exit::RefusedSignature, format!("refused to sign {what}"), &e)
-            .hint("only what `sealift-keys export` wrote is signed")
-    })?;
+    let (role, story) = read(&what, &bytes)?;
     if args.out.symlink_metadata().is_ok() {
         return Err(CommandError::new(Exit::Failed, format!("{} is there already", args.out.display())));
     }
     let token = args.key.open()?;
     let sha256 = Digest::of(&bytes);
-    term.say(&story(&what, role, &document));
+    term.say(&story);
     term.say(&format!("SHA-256, to be compared aloud:\n  {}", fingerprint(sha256)));
     if token.is_last_try() {
         term.warn("the next wrong PIN locks this token");
@@ -68,12 +68,29 @@ pub(super) fn run(args: &SignArgs, term: Term) -> Result<ExitCode, CommandError>
     let answer = Answer { signature_file, key_id, role, sha256, fingerprint: fingerprint(sha256) };
     term.answer(&answer, |answer| {
         let (file, key) = (answer.signature_file.display(), answer.key_id);
+        let attach = if answer.role.is_some() { "attach DRAFT" } else { "statement attach FILE" };
         format!(
             "Wrote the signature to {file}, by key {key}.\n\
-             Carry it back; there: sealift-keys attach DRAFT --key PUB --signature {file}"
+             Carry it back; there: sealift-keys {attach} --key PUB --signature {file}"
         )
     });
     Ok(ExitCode::SUCCESS)
+}
+
+/// Recognises what is to be signed: metadata, or a statement by a person.
+fn read(what: &str, bytes: &[u8]) -> Result<(Option<Role>, String), CommandError> {
+    if let Ok(statement) = statement_of(bytes) {
+        let (says, about) = (statement.describe(), statement.subject.sha256.tagged());
+        return Ok((None, format!("{what} holds a statement: {says}\n  about: {about}")));
+    }
+    match document_of(bytes) {
+        Ok((role, document)) => Ok((Some(role), story(what, role, &document))),
+        Err(fault) => {
+            let refused = format!("refused to sign {what}");
+            Err(CommandError::with_cause(Exit::RefusedSignature, refused, &fault)
+                .hint("only what `sealift-keys export` or `statement export` wrote is signed"))
+        }
+    }
 }
 
 fn story(what: &str, role: Role, document: &[u8]) -> String {

@@ -68,6 +68,27 @@ fn refuses_signatures_of_something_else() {
 }
 
 #[test]
+fn bytes_to_sign_are_recognised_and_nothing_else_is() {
+    let to_sign = bytes_to_sign(&unsigned(&approval()).unwrap()).unwrap();
+    assert_eq!(statement_of(&to_sign).unwrap(), approval());
+    let text = String::from_utf8(to_sign.clone()).unwrap();
+    let payload = approval().to_bytes().unwrap();
+    for bad in [
+        &b""[..],
+        b"DSSEv1",
+        &payload,
+        &to_sign[..to_sign.len() - 1],
+        text.replacen("28", "028", 1).as_bytes(),
+        text.replacen("DSSEv1", "DSSEv2", 1).as_bytes(),
+        text.replacen("in-toto", "in-tot0", 1).as_bytes(),
+        &dsse::pae(b"{}"),
+        &dsse::pae(text.as_bytes()),
+    ] {
+        assert!(statement_of(bad).is_err(), "{}", String::from_utf8_lossy(bad));
+    }
+}
+
+#[test]
 fn the_file_name_says_kind_person_and_subject() {
     let name = file_name(&approval(), &PersonId::new("alice").unwrap());
     assert_eq!(name, format!("approve-alice-{}.dsse.json", Digest::of(b"m").short()));

@@ -7,7 +7,7 @@ use sealift_bundle::evidence::{Agreement, EvidenceFault, EvidenceReport, Evidenc
 use sealift_bundle::layout::{MAX_EVIDENCE, is_evidence};
 use sealift_fs::Lock;
 use sealift_model::escape::printable;
-use sealift_model::{Sequence, StreamId, Timestamp};
+use sealift_model::{Digest, Sequence, StreamId, Timestamp};
 use sealift_trust::EvidenceRefusal;
 
 use super::{BuildError, BuildRefusal, evidence};
@@ -22,6 +22,25 @@ pub struct Attached {
     pub reports: Vec<EvidenceReport>,
     /// Whether enough people agree.
     pub agreement: Result<Agreement, EvidenceRefusal>,
+}
+
+/// Leaves out what no reader would accept any more: statements that only people signed who have left the root since, and
+/// countersignatures of those.
+pub(super) fn vouched(
+    mut files: Vec<(String, Vec<u8>)>,
+    roots: &RootChain,
+    manifest: Digest,
+) -> Vec<(String, Vec<u8>)> {
+    loop {
+        let mut set = EvidenceSet::new(roots.newest().body(), manifest);
+        files.retain(|(name, bytes)| set.add(name, bytes).is_ok() || name == evidence::FILE);
+        match set.check_whole() {
+            Err(EvidenceFault::File { name: lone, .. }) if files.iter().any(|(name, _)| *name == lone) => {
+                files.retain(|(name, _)| *name != lone);
+            }
+            _ => return files,
+        }
+    }
 }
 
 /// Takes statements, by file name and bytes. All or none: they are judged together first.

@@ -8,8 +8,8 @@ use sealift_fs::Lock;
 use sealift_model::{Progress, Sequence, StreamId};
 use serde::Serialize;
 
-use super::BuildError;
 use super::plan::published_targets;
+use super::{BuildError, attach};
 use crate::state::State;
 use crate::stream::{self, BundleRecord, Status, StreamDir};
 use crate::trust::TrustDir;
@@ -66,7 +66,7 @@ pub fn write_to(
         return Err(not_sealed());
     }
     let (manifest, manifest_bytes) = dir.manifest(&record)?;
-    let evidence = dir.evidence(sequence)?;
+    let evidence = attach::vouched(dir.evidence(sequence)?, &roots, record.manifest);
     let metadata = published.files(&roots);
     let parts = BundleParts {
         manifest: &manifest,

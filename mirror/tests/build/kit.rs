@@ -171,6 +171,12 @@ impl World {
         build::plan(&self.state(), &request)
     }
 
+    pub fn signing_root(&self) -> Vec<sealift_keys::SecretKey> {
+        let files = sealift_keys::key_dir::key_files(&self.keys().join("keys")).unwrap();
+        let root = files.iter().filter(|file| file.purpose() == Purpose::Root);
+        root.map(|file| file.open(&passphrase(PASSPHRASE)).unwrap()).collect()
+    }
+
     pub fn signing(&self) -> Signing {
         let keys = KeyDir::open(&self.keys().join("keys"), &passphrase(PASSPHRASE), &SIGNERS).unwrap();
         let roots = TrustDir::of(&self.mirror()).roots(&self.keys()).unwrap();

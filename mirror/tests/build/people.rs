@@ -36,8 +36,12 @@ fn world() -> World {
 }
 
 fn approval(subject: Digest, keys: &[u8]) -> Vec<u8> {
+    noted(subject, keys, None)
+}
+
+fn noted(subject: Digest, keys: &[u8], note: Option<&str>) -> Vec<u8> {
     let subject = Subject { name: "manifest.json".into(), sha256: subject };
-    let said = Said::Approve(Remark { issued: time(1), note: None });
+    let said = Said::Approve(Remark { issued: time(1), note: note.map(str::to_owned) });
     let empty = statement::unsigned(&PersonStatement { subject, said }).unwrap();
     keys.iter().fold(empty, |bytes, n| statement::sign(&bytes, &person(*n)).unwrap())
 }
@@ -70,6 +74,48 @@ fn a_sealed_bundle_is_approved_afterwards_and_written_again() {
     assert_eq!(attached.reports.len(), 3);
     world.write(1, "medium").unwrap();
     assert_eq!(verified().unwrap().bundles[0].agreement.approved.len(), 2);
+}
+
+#[test]
+fn what_somebody_signed_who_has_left_the_root_stays_behind() {
+    let world = world();
+    world.sync(0, FIRST);
+    let (plan, _) = world.build(1, BaseChoice::Receipts).unwrap();
+    let id = Digest::of(&plan.manifest.to_bytes().unwrap());
+    let alices = noted(id, &[1], Some("seen"));
+    let payload = sealift_trust::Envelope::parse(&alices).unwrap().payload_digest();
+    let subject = Subject { name: "approve-alice-1.dsse.json".into(), sha256: payload };
+    let said = Said::Countersign(Remark { issued: time(1), note: None });
+    let empty = statement::unsigned(&PersonStatement { subject, said }).unwrap();
+    let lifted = statement::sign(&empty, &person(2)).unwrap();
+    let files = [
+        ("approve-alice-1.dsse.json", alices),
+        ("approve-bob-1.dsse.json", approval(id, &[2])),
+        ("countersign-bob-1.dsse.json", lifted),
+    ];
+    attach(&world, &files).unwrap();
+    let evidence = |medium: &std::path::Path| {
+        let dir = medium.join("bundles/s/1/evidence");
+        let names = std::fs::read_dir(dir).unwrap().map(|e| e.unwrap().file_name().into_string().unwrap());
+        names.collect::<std::collections::BTreeSet<_>>().into_iter().collect::<Vec<_>>()
+    };
+    assert_eq!(evidence(&world.write(1, "before").unwrap()).len(), 4);
+    // Alice leaves: root 2 names bob alone, and asks for one.
+    let keys = world.signing_root();
+    let root = std::fs::read(world.keys().join("root.json")).unwrap();
+    let mut document: serde_json::Value = serde_json::from_slice(&root).unwrap();
+    document["signatures"] = serde_json::json!([]);
+    document["signed"]["version"] = 2.into();
+    document["signed"]["custom"]["sealift"]["people"].as_object_mut().unwrap().remove("alice");
+    document["signed"]["custom"]["sealift"]["policy"]["approve"] = 1.into();
+    let next = sealift_model::json::canonical(&document).unwrap();
+    let next = keys.iter().fold(next, |bytes, key| sealift_keys::sign_metadata(&bytes, key).unwrap());
+    std::fs::write(world.keys().join("1.root.json"), &root).unwrap();
+    std::fs::write(world.keys().join("root.json"), next).unwrap();
+    // The next build takes the new root over.
+    world.sync(2, &[("jq", "1.7", "")]);
+    world.build(3, BaseChoice::Full).unwrap();
+    assert_eq!(evidence(&world.write(1, "after").unwrap()), ["approve-bob-1.dsse.json", "build.dsse.json"]);
 }
 
 #[test]
