@@ -1,0 +1,151 @@
+//! Every fault at every operation, in place: the process is killed, or the operation fails.
+
+use std::path::Path;
+
+use sealift_crash_tests::trace::{self, Step};
+
+use crate::cases::{Case, find};
+use crate::invariants::broken;
+use crate::state::difference;
+use crate::world::{Said, run, scratch};
+
+/// Every how many operations a rarer fault is tried.
+const SPARSE: usize = 5;
+
+/// Counts what was done to one command.
+#[derive(Debug, Default)]
+struct Tally {
+    runs: usize,
+    killed: usize,
+    failed: usize,
+    unharmed: usize,
+    troubles: Vec<String>,
+}
+
+/// Runs a command on a sound disk and returns its operations; everything it needs is laid out.
+pub fn record_from(case: &Case, dir: &Path, beside: &Path) -> Vec<Step> {
+    let file = beside.join("trace");
+    let said = run(dir, &case.line, &format!("trace={}", file.display()));
+    assert!(said.done(), "{}: {}", case.name, said.text);
+    trace::parse(&std::fs::read_to_string(file).unwrap()).unwrap()
+}
+
+fn faults(steps: &[Step]) -> Vec<(usize, String)> {
+    let mut faults = Vec::new();
+    for (at, step) in steps.iter().enumerate() {
+        let mut add = |fault: &str| faults.push((at, fault.to_owned()));
+        add("signal:9");
+        add("full:28");
+        add("errno:5");
+        if step.change.word() == "write" {
+            add("short");
+            add("errno:4");
+        }
+        if at % SPARSE == 0 {
+            ["full:122", "gone:30", "gone:5", "signal:15"].iter().for_each(|fault| add(fault));
+        }
+        if at % SPARSE == 1 {
+            ["signal:2", "signal:1", "signal:13"].iter().for_each(|fault| add(fault));
+        }
+    }
+    faults
+}
+
+fn sweep(name: &str) {
+    let case = find(name);
+    let scratch = scratch();
+    let dir = scratch.path().join("w");
+    case.prepare(&dir);
+    let steps = record_from(case, &dir, scratch.path());
+    let mut tally = Tally::default();
+    for (at, fault) in faults(&steps) {
+        tally.runs += 1;
+        if let Err(trouble) = one(case, &dir, &format!("at={at} fault={fault}"), &mut tally) {
+            let step = &steps[at];
+            tally.troubles.push(format!("{fault} at {at}, {} from {}: {trouble}", step.change.word(), step.caller));
+        }
+    }
+    let Tally { runs, killed, failed, unharmed, .. } = tally;
+    println!(
+        "figure: sweep {name}: {} operations, {runs} faults ({killed} killed, {failed} failed, {unharmed} unharmed), {} not recovered",
+        steps.len(),
+        tally.troubles.len()
+    );
+    let shown: Vec<String> = tally.troubles.iter().take(12).cloned().collect();
+    assert!(shown.is_empty(), "{} troubles of {name}; the first:\n{}", tally.troubles.len(), shown.join("\n\n"));
+}
+
+fn one(case: &Case, dir: &Path, fault: &str, tally: &mut Tally) -> Result<(), String> {
+    case.prepare(dir);
+    let said = run(dir, &case.line, fault);
+    match (said.signal, said.code) {
+        (Some(_), _) => tally.killed += 1,
+        (None, Some(0)) => tally.unharmed += 1,
+        _ => tally.failed += 1,
+    }
+    check(case, dir, &said)
+}
+
+/// Asserts what holds after a fault: invariants, and that the same command now brings everything to its end.
+pub fn check(case: &Case, dir: &Path, said: &Said) -> Result<(), String> {
+    let reference = case.reference();
+    if said.signal.is_none() && said.code != Some(0) && !said.text.contains("Error") {
+        return Err(format!("ended with {:?} without saying why: {}", said.code, said.text));
+    }
+    if said.text.contains("panicked") {
+        return Err(format!("panicked: {}", said.text));
+    }
+    if let Some(broken) = broken(case, reference, dir) {
+        return Err(format!("{broken}\nafter: {}", said.text));
+    }
+    if said.done()
+        && let Some(difference) = difference(&reference.state, &case.state(dir))
+    {
+        return Err(format!("I8: it ended with 0, but\n{difference}"));
+    }
+    finish(case, dir)
+}
+
+/// Runs the command again and compares the end state with that of a run without faults (I5, I6).
+pub fn finish(case: &Case, dir: &Path) -> Result<(), String> {
+    let reference = case.reference();
+    let again = run(dir, &case.line, "");
+    if !again.done() && !case.once {
+        return Err(format!("I5: the same command again ends with {:?}: {}", again.code, again.text));
+    }
+    match difference(&reference.state, &case.state(dir)) {
+        Some(difference) => {
+            Err(format!("I5, I6: run again ({:?}), the end state is another:\n{difference}", again.code))
+        }
+        None => Ok(()),
+    }
+}
+
+macro_rules! sweeps {
+    ($($test:ident $name:literal)*) => {
+        $(#[test]
+        fn $test() {
+            sweep($name);
+        })*
+    };
+}
+
+sweeps! {
+    keys_init_recovers_from_every_fault "keys-init"
+    mirror_init_recovers_from_every_fault "mirror-init"
+    upstream_add_recovers_from_every_fault "upstream-add"
+    sync_recovers_from_every_fault "sync"
+    build_recovers_from_every_fault "build"
+    build_onto_a_used_medium_recovers_from_every_fault "build-again"
+    pack_recovers_from_every_fault "pack"
+    unpack_recovers_from_every_fault "unpack"
+    import_init_recovers_from_every_fault "import-init"
+    receive_recovers_from_every_fault "receive"
+    receive_of_a_second_bundle_recovers_from_every_fault "receive-again"
+    promote_recovers_from_every_fault "promote"
+    publish_recovers_from_every_fault "publish"
+    publish_over_another_tree_recovers_from_every_fault "publish-again"
+    receipt_recovers_from_every_fault "receipt"
+    apply_init_recovers_from_every_fault "apply-init"
+    plan_recovers_from_every_fault "plan"
+}
