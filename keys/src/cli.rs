@@ -11,6 +11,8 @@ mod init;
 mod key_arg;
 mod passphrase;
 mod person;
+mod public;
+mod reseal;
 mod root;
 mod scan;
 mod show;
@@ -40,6 +42,8 @@ struct Cli {
 enum Verb {
     Init(init::InitArgs),
     Generate(generate::GenerateArgs),
+    Public(public::PublicArgs),
+    Reseal(reseal::ResealArgs),
     Show(show::ShowArgs),
     Fingerprint(fingerprint::FingerprintArgs),
     /// Change the root of trust: draft, edit, publish
@@ -66,6 +70,8 @@ pub fn main() -> ExitCode {
         |cli, term| match cli.verb {
             Verb::Init(args) => init::run(&args, term),
             Verb::Generate(args) => generate::run(&args, term),
+            Verb::Public(args) => public::run(&args, term),
+            Verb::Reseal(args) => reseal::run(&args, term),
             Verb::Show(args) => show::run(&args, term),
             Verb::Fingerprint(args) => fingerprint::run(&args, term),
             Verb::Root(verb) => root::run(&verb, term),

@@ -182,6 +182,21 @@ impl KeyFile {
 
 /// Writes `secret` sealed under `passphrase` into a new file, mode 0600.
 pub fn write(path: &Path, secret: &SecretKey, passphrase: &Passphrase, cost: KdfParams) -> Result<(), KeyFileError> {
+    Ok(write_new(path, &sealed(secret, passphrase, cost)?, Mode::Private)?)
+}
+
+/// Replaces the file of the same key by one sealed under another passphrase; a run that is cut leaves the old one.
+pub fn reseal(path: &Path, secret: &SecretKey, passphrase: &Passphrase, cost: KdfParams) -> Result<(), KeyFileError> {
+    let bytes = sealed(secret, passphrase, cost)?;
+    // Never over another key: there may be no other copy of it.
+    if *KeyFile::read(path)?.public() != *secret.public() {
+        let path = sealift_model::escape::printable(&path.to_string_lossy());
+        return Err(KeyFileError::Malformed { path, reason: "it holds another key now".into() });
+    }
+    Ok(sealift_fs::replace(path, &bytes, Mode::Private)?)
+}
+
+fn sealed(secret: &SecretKey, passphrase: &Passphrase, cost: KdfParams) -> Result<Vec<u8>, KeyFileError> {
     let mut salt = [0; 16];
     let mut nonce = [0; 24];
     getrandom::fill(&mut salt).map_err(KeyFileError::Randomness)?;
@@ -202,8 +217,7 @@ pub fn write(path: &Path, secret: &SecretKey, passphrase: &Passphrase, cost: Kdf
     let payload = Payload { msg: seed.as_slice(), aad: &aad };
     let ciphertext = cipher(&key).encrypt(&XNonce::from(nonce), payload).map_err(|_| KeyFileError::Memory)?;
     sealed.ciphertext = Some(hex(&ciphertext));
-    let bytes = json::to_canonical(&sealed).expect("hexadecimal text and fixed words have no control characters");
-    Ok(write_new(path, &bytes, Mode::Private)?)
+    Ok(json::to_canonical(&sealed).expect("hexadecimal text and fixed words have no control characters"))
 }
 
 /// Everything but the ciphertext, in canonical form: what the seal binds.

@@ -18,7 +18,7 @@ const INVERTED: [u8; 24] =
 
 /// Writes the passphrase by a shell, which gets it in octal: this process never has it until it reads the file.
 fn passphrase_file(path: &Path) {
-    let octal: String = INVERTED.iter().map(|byte| format!("\\{:03o}", !byte)).collect();
+    let octal = INVERTED.iter().fold(String::new(), |octal, byte| octal + &format!("\\{:03o}", !byte));
     let script = format!("umask 077; printf '{octal}\\n' > '{}'", path.display());
     assert!(Command::new("sh").arg("-c").arg(script).status().unwrap().success());
 }

@@ -20,13 +20,33 @@ pub(super) struct PassphraseArgs {
     passphrase_fd: Option<u16>,
 }
 
+/// Where the passphrase comes from that takes the place of another.
+#[derive(Debug, Args)]
+pub(super) struct NewPassphraseArgs {
+    /// Read the new passphrase from the first line of FILE
+    #[arg(long, value_name = "FILE", conflicts_with = "new_passphrase_fd")]
+    new_passphrase_file: Option<PathBuf>,
+    /// Read the new passphrase from the inherited file descriptor N
+    #[arg(long, value_name = "N")]
+    new_passphrase_fd: Option<u16>,
+}
+
+impl NewPassphraseArgs {
+    /// Returns the new passphrase; at a terminal it is asked twice.
+    pub(super) fn passphrase(&self) -> Result<Passphrase, CommandError> {
+        let given =
+            PassphraseArgs { passphrase_file: self.new_passphrase_file.clone(), passphrase_fd: self.new_passphrase_fd };
+        given.for_new_keys()
+    }
+}
+
 impl PassphraseArgs {
     /// Returns the passphrase for new keys; at a terminal it is asked twice.
     pub(super) fn for_new_keys(&self) -> Result<Passphrase, CommandError> {
         if let Some(given) = self.given()? {
             return Ok(given);
         }
-        let first = ask("Passphrase for the new keys: ")?;
+        let first = ask("New passphrase: ")?;
         let second = ask("The same again: ")?;
         if first == second {
             return Ok(first);

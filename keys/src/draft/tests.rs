@@ -145,6 +145,19 @@ fn refuses_drafts_that_somebody_meddled_with() {
 }
 
 #[test]
+fn refuses_drafts_whose_base_is_not_signed() {
+    let bytes = draft().to_bytes().unwrap();
+    let text = String::from_utf8(bytes).unwrap();
+    let base = String::from_utf8(base().raw().to_vec()).unwrap();
+    let (_, signed) = base.split_once("\"signed\":").unwrap();
+    let bare = format!("{{\"signatures\":[],\"signed\":{signed}");
+    let forged = text.replacen(&STANDARD.encode(&base), &STANDARD.encode(bare), 1);
+    assert_ne!(forged, text);
+    let error = Draft::parse(forged.as_bytes()).unwrap_err();
+    assert!(error.to_string().contains("0 of 2 required signatures"), "{error}");
+}
+
+#[test]
 fn lint_refuses_what_no_root_should_be() {
     let add = |purpose, n| Change::AddKey { purpose, key: root_key(n).public().clone() };
     let refused = |changes: &[Change]| draft().change(changes, false, now()).unwrap_err();

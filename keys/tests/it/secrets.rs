@@ -68,6 +68,24 @@ fn wrong_passphrase_and_damage_have_one_message_without_key_bytes() {
 }
 
 #[test]
+fn resealed_key_is_the_same_key_under_the_new_passphrase_alone() {
+    let desk = desk();
+    sealift_fs::write_new(&desk.path("new"), b"insecure-new\n", sealift_fs::Mode::Private).unwrap();
+    let reseal =
+        |old: &str, new: &str| desk.run(&["reseal", "a.key", "--passphrase-file", old, "--new-passphrase-file", new]);
+    let before = std::fs::read(desk.path("a.key")).unwrap();
+    reseal("new", "new").refused(1, "wrong passphrase");
+    assert_eq!(std::fs::read(desk.path("a.key")).unwrap(), before);
+    assert_eq!(reseal("passphrase", "new").code, 0);
+    desk.run(&["public", "a.key", "-o", "x.pub", "--passphrase-file", "passphrase"]).refused(1, "wrong passphrase");
+    assert_eq!(desk.run(&["public", "a.key", "-o", "a.pub", "--passphrase-file", "new"]).code, 0);
+    let public = SecretKey::from_seed(Purpose::Targets, &[7; 32]).public().to_pem();
+    assert_eq!(std::fs::read_to_string(desk.path("a.pub")).unwrap(), public);
+    let mode = std::fs::metadata(desk.path("a.key")).unwrap().permissions().mode();
+    assert_eq!(mode & 0o777, 0o600);
+}
+
+#[test]
 fn refuses_key_file_that_asks_for_a_tebibyte_before_it_is_spent() {
     let desk = desk();
     let key = std::fs::read_to_string(desk.path("a.key")).unwrap();
