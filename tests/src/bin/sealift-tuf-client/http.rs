@@ -8,7 +8,7 @@ use anyhow::{Context as _, bail, ensure};
 use sealift_trust::metadata::percent_encoded;
 
 /// How long one answer may take altogether.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 /// How long the other side may say nothing.
 const SILENCE: Duration = Duration::from_secs(10);
 /// The most bytes of a status line and headers, and of one line of a chunked body.
