@@ -83,10 +83,12 @@ impl IndexError {
     /// Tells whether the index was lost or changed, as against a fault of the disk or of this tool.
     pub fn is_damage(&self) -> bool {
         match self {
-            Self::Missing(_) | Self::Damaged(_) | Self::Value { .. } => true,
+            // With the last, a row that has to be there is not, or holds something else.
+            Self::Missing(_)
+            | Self::Damaged(_)
+            | Self::Value { .. }
+            | Self::Sqlite(rusqlite::Error::QueryReturnedNoRows | rusqlite::Error::InvalidColumnType(..)) => true,
             Self::Newer { .. } | Self::Library(_) | Self::Setting { .. } => false,
-            // A table or row that has to be there is not.
-            Self::Sqlite(rusqlite::Error::QueryReturnedNoRows | rusqlite::Error::InvalidColumnType(..)) => true,
             Self::Sqlite(_) => {
                 use rusqlite::ErrorCode::{DatabaseCorrupt, NotADatabase, Unknown};
                 [DatabaseCorrupt, NotADatabase, Unknown].into_iter().any(|code| self.is(code))

@@ -42,7 +42,7 @@ impl Found {
             (Some(file), Some(floors)) => Some(found.both(file, floors)),
             (Some(file), None) => Some(file.floors.clone()),
             (None, Some(floors)) => Some(floors.clone()),
-            (None, None) => found.from_documents(layout)?,
+            (None, None) => found.newest_documents(layout)?,
         };
         if let Some(floors) = found.floors.clone() {
             found.check_documents(layout, &floors);
@@ -110,7 +110,7 @@ impl Found {
     }
 
     /// Takes the newest documents in `trust/` that verify. Nothing proves that there were no newer ones.
-    fn from_documents(&mut self, layout: &Layout) -> Result<Option<Floors>, RecoverError> {
+    fn newest_documents(&mut self, layout: &Layout) -> Result<Option<Floors>, RecoverError> {
         let listed = names(&layout.trust())?;
         let of = |end: &str| {
             let version = |name: &String| name.strip_suffix(end)?.split('.').next()?.parse::<u64>().ok();

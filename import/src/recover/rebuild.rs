@@ -64,7 +64,9 @@ impl History {
         let recorded = |event: &&Event| !lines.last().is_some_and(|line| line.records(event));
         history.pending = found.pending.iter().filter(recorded).cloned().collect();
         history.take_bundles(layout, &lines, found.proved.then_some(floors));
-        lines.iter().for_each(|line| history.replay(line));
+        for line in &lines {
+            history.replay(line);
+        }
         history.forget_unknown();
         Ok(history)
     }

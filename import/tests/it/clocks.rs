@@ -137,7 +137,7 @@ fn enough_people_can_vouch_for_the_time_once() {
     isolated.clock = Timestamp::from_unix(0);
     let (state_before, time) = (state(&isolated), now().plus_days(1));
     let vouched = override_clock(&[ALICE, BOB], state_before, time);
-    let report = isolated.receive_with(&second, &[vouched.clone()]).unwrap();
+    let report = isolated.receive_with(&second, std::slice::from_ref(&vouched)).unwrap();
     assert_eq!(report.accepted.len(), 1);
     let line = isolated.ledger_lines().into_iter().find(|line| line.contains("\"clock-overridden\"")).unwrap();
     assert!(line.contains("alice, bob") && line.contains(&time.to_string()), "{line}");
@@ -155,7 +155,7 @@ fn an_override_is_used_up_by_a_run_that_fails_after_it() {
     broken.flip(&Medium::blob(&Digest::of(&deb("jq", "1.7").content)));
     isolated.clock = Timestamp::from_unix(0);
     let vouched = override_clock(&[ALICE, BOB], state(&isolated), now());
-    assert_eq!(code(isolated.receive_with(&broken, &[vouched.clone()])), "blob");
+    assert_eq!(code(isolated.receive_with(&broken, std::slice::from_ref(&vouched))), "blob");
     assert_eq!(code(isolated.receive_with(&broken, &[vouched])), "clock");
 }
 
@@ -227,7 +227,7 @@ fn a_waived_bundle_is_promoted_and_published_until_the_waiver_ends() {
     let promote = |isolated: &Isolated| channel::promote(&mut isolated.writer(), &production(), "1");
     assert!(promote(&isolated).is_err(), "the bundle has expired");
     let late = waiver(&[ALICE, BOB], connected.id("deb12", 1), now().plus_days(40));
-    assert_eq!(isolated.hand_over(&[late.clone()]).unwrap()[0].name, "deb12/1");
+    assert_eq!(isolated.hand_over(std::slice::from_ref(&late)).unwrap()[0].name, "deb12/1");
     promote(&isolated).unwrap();
     let options = PublishOptions { channel: production(), verify: true };
     publish(&mut isolated.writer(), &options, &Silent).unwrap();

@@ -332,7 +332,7 @@ fn a_trusted_document_is_recovered_from_the_bundle_it_came_with_or_not_at_all() 
     case.recover().unwrap();
     is_whole_again(&mut case, "timestamp");
     let case = Case::new();
-    fs::remove_file(&path_of_root(&case)).unwrap();
+    fs::remove_file(path_of_root(&case)).unwrap();
     for sequence in [1, 2] {
         fs::remove_dir_all(case.file(&format!("bundles/deb12/{sequence}/metadata"))).unwrap();
     }
