@@ -175,3 +175,28 @@ fn targets_document_is_exported_signed_and_attached_to_like_a_root() {
     assert!(done(&desk, attach).stdout.contains("1 of 1 signatures"));
     refused(&desk, attach, 10, "has signed this document already");
 }
+
+#[test]
+fn people_and_what_they_may_are_part_of_what_holders_sign() {
+    let desk = desk();
+    done(&desk, "person new alice --out . --passphrase-file passphrase");
+    done(&desk, "root draft trust/root.json -o d");
+    let said = done(&desk, "root add-person d alice --key alice.pub --may approve,waive").stdout;
+    assert!(said.contains("person alice: new; may approve, waive; key "), "{said}");
+    let said = done(&desk, "root policy d --kind approve 1").stdout;
+    assert!(said.contains("policy approve: 1 instead of unset"), "{said}");
+    // A policy that nobody can meet, one person twice, and a person's key for a role.
+    let before = read(&desk, "d");
+    refused(&desk, "root policy d --kind approve 2", 10, "approve");
+    refused(&desk, "root add-person d bob --key alice.pub --may scan", 10, "alice");
+    refused(&desk, "root add-key d --role targets --key alice.pub", 10, "a key has one purpose");
+    refused(&desk, "root remove-person d bob", 2, "nobody is named `bob`");
+    assert_eq!(read(&desk, "d"), before);
+    for n in [1, 2] {
+        sign_elsewhere(&desk, "d", n);
+        done(&desk, &attach("d", n));
+    }
+    done(&desk, "root publish d --to trust");
+    let root = sealift_trust::Signed::<sealift_trust::Root>::parse(&read(&desk, "trust/root.json")).unwrap();
+    assert_eq!(root.body().people().keys().count(), 1);
+}

@@ -4,7 +4,7 @@ use sealift_bundle::write::WriteError;
 use sealift_bundle::{SourceError, pack::PackError};
 use sealift_keys::{KeyFileError, MetadataError, PassphraseError};
 use sealift_term::{CommandError, Exit};
-use sealift_trust::{ExitClass, Purpose, Refusal};
+use sealift_trust::{ExitClass, Purpose, Refusal, Role};
 
 use super::error;
 use crate::build::BuildError;
@@ -88,6 +88,9 @@ pub(super) fn trust(error: &TrustError) -> CommandError {
         }
         TrustError::Occupied(_) => CommandError::from_error(Exit::Failed, error).hint("use an empty medium"),
         TrustError::ReadBack { .. } => CommandError::from_error(Exit::Failed, error).hint("use another medium"),
+        TrustError::Refused(refusal @ Refusal::Expired { role: Role::Root, .. }) => {
+            refused(error, refusal).hint("renew the root of trust on the key desk: sealift-keys root draft root.json")
+        }
         TrustError::Refused(refusal) | TrustError::Metadata(MetadataError::Refused(refusal)) => refused(error, refusal),
         _ => CommandError::from_error(Exit::Failed, error),
     }
