@@ -6,11 +6,12 @@ use serde_json::{Map, Value, json};
 
 use crate::dsse::{self, Envelope, EvidenceRefusal, envelope_bytes, pae};
 use crate::key::{PublicKey, Role};
-use crate::metadata::{Body, Root, Signed, TargetFile, TargetMismatch, TimestampMeta};
+use crate::metadata::{Body, Hashes, Root, Signed, TargetFile, TargetMismatch, TimestampMeta};
 use crate::people::{MAX_ALL_KEYS, MAX_ENVELOPE, MAX_KEYS, People, Power};
 use crate::refusal::Refusal;
 use crate::testkit::{
-    Repository, delegating, delegation, described, key_table, now, public, root, sign, signed, signing_key,
+    Repository, delegating, delegation, described, key_table, now, p256_public, p256_sign, public, root, sign, signed,
+    signing_key,
 };
 use crate::trusted_set::{Previous, Search, Step, TrustedSet, TufSet};
 
@@ -206,4 +207,57 @@ fn a_target_is_its_length_and_its_hash() {
     assert!(matches!(file.check_bytes(b"x"), Err(TargetMismatch::Hash(_))));
     let file = TargetFile { length: 3, ..file.clone() };
     assert_eq!(file.check_bytes(b"own"), Ok(()));
+}
+
+#[test]
+fn keys_of_kinds_that_only_others_read_may_lie_in_a_table_of_tuf_and_not_on_media() {
+    let with = |keytype: &str, scheme: &str| {
+        let mut body = root(1);
+        body["keys"]["other"] = json!({ "keytype": keytype, "scheme": scheme, "keyval": { "public": "x" } });
+        sign(&body, &[1, 2])
+    };
+    for (keytype, scheme, read) in [("rsa", "rsassa-pss-sha256", true), ("rsa", "x", false), ("x", "ed25519", false)] {
+        let bytes = with(keytype, scheme);
+        assert_eq!(TufSet::for_tuf(&bytes, Previous::default(), now()).is_ok(), read, "{keytype} {scheme}");
+        assert!(matches!(TrustedSet::new(&bytes, now()), Err(Refusal::Key { .. })), "{keytype} {scheme}");
+    }
+}
+
+#[test]
+fn a_role_names_its_keys_and_a_key_its_bytes() {
+    let set = TrustedSet::new(&Repository::new(1).root, now()).unwrap();
+    let timestamp = set.root().body().role(Role::Timestamp);
+    assert!(timestamp.names(&public(31)) && !timestamp.names(&public(21)));
+    assert_eq!(public(31).ed25519_bytes(), Some(signing_key(31).verifying_key().as_bytes()));
+    assert_eq!(p256_public(31).ed25519_bytes(), None);
+}
+
+#[test]
+fn a_target_is_fetched_under_the_hash_that_was_signed() {
+    let read = |hashes: Value| serde_json::from_value::<Hashes>(hashes).unwrap().prefix();
+    let (short, long) = ("ab".repeat(32), "cd".repeat(64));
+    assert_eq!(read(json!({ "sha256": short, "sha512": long })), Some(short));
+    assert_eq!(read(json!({ "sha512": long })), Some(long));
+    assert_eq!(read(json!({ "blake2b": "00" })), None);
+}
+
+/// DER integers have a sign: without its leading zero, a number from 2^255 on is another, negative one.
+#[test]
+fn refuses_p256_signatures_whose_numbers_lost_their_sign_byte() {
+    let mut seen = std::collections::BTreeSet::new();
+    for n in 0_u32..4000 {
+        let message = n.to_le_bytes();
+        let good = p256_sign(1, &message);
+        // SEQUENCE, its length, INTEGER, its length, then r.
+        let [0x30, whole, 0x02, length, 0x00, first, ..] = good[..] else { continue };
+        let mut bad = vec![0x30, whole - 1, 0x02, length - 1];
+        bad.extend(&good[5..]);
+        assert!(p256_public(1).verifies(&message, &good));
+        assert!(!p256_public(1).verifies(&message, &bad), "{n}");
+        seen.insert(first);
+        if seen.contains(&0x80) && seen.len() > 1 {
+            return;
+        }
+    }
+    panic!("no signature in 4000 begins with 0x80");
 }
