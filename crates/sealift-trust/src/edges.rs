@@ -5,10 +5,11 @@ use sealift_model::{Digest, PersonId, json};
 use serde_json::{Map, Value, json};
 
 use crate::dsse::{self, Envelope, EvidenceRefusal, envelope_bytes, pae};
-use crate::key::{PublicKey, Role};
+use crate::key::{PublicKey, Purpose, Role};
 use crate::metadata::{Body, Hashes, Root, Signed, TargetFile, TargetMismatch, TimestampMeta};
 use crate::people::{MAX_ALL_KEYS, MAX_ENVELOPE, MAX_KEYS, People, Power};
 use crate::refusal::Refusal;
+use crate::statement::{PersonStatement, Said, Scan, ScanResult, Subject};
 use crate::testkit::{
     Repository, delegating, delegation, described, key_table, now, p256_public, p256_sign, public, root, sign, signed,
     signing_key,
@@ -260,4 +261,24 @@ fn refuses_p256_signatures_whose_numbers_lost_their_sign_byte() {
         }
     }
     panic!("no signature in 4000 begins with 0x80");
+}
+
+#[test]
+fn a_scan_is_shown_to_whoever_signs_it_as_it_is() {
+    let shown = |result, findings| {
+        let scan = Scan { findings, issued: now(), note: None, result, scanner: "scanner 1".into() };
+        let subject = Subject { name: "manifest.json".into(), sha256: Digest::of(b"m") };
+        PersonStatement { subject, said: Said::Scan(scan) }.describe()
+    };
+    let passed = shown(ScanResult::Pass, 1);
+    assert!(passed.contains("passed with 1 finding") && !passed.contains("findings"), "{passed}");
+    assert!(shown(ScanResult::Fail, 2).contains("failed with 2 findings"));
+}
+
+#[test]
+fn purposes_of_roles_are_those_of_the_roles() {
+    for role in Role::ALL {
+        assert_eq!(Purpose::from(role).role(), Some(role));
+    }
+    assert_eq!((Purpose::Evidence.role(), Purpose::Person.role()), (None, None));
 }
