@@ -196,7 +196,7 @@ fn read_manifest(
             if belief.older { Refusal::Superseded { name, targets } } else { Refusal::NotListed { name, targets } };
         return Err(refusal.into());
     };
-    let bytes = source.read(&path, MAX_BYTES)?;
+    let bytes = source.read(&path, signed.length.min(MAX_BYTES))?;
     let (found, found_length) = (Digest::of(&bytes), bytes.len() as u64);
     if found == signed.sha256 && found_length == signed.length {
         return Ok(bytes);
