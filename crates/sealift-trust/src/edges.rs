@@ -9,7 +9,7 @@ use crate::key::{PublicKey, Purpose, Role};
 use crate::metadata::{Body, Hashes, Root, Signed, TargetFile, TargetMismatch, TimestampMeta};
 use crate::people::{MAX_ALL_KEYS, MAX_ENVELOPE, MAX_KEYS, People, Power};
 use crate::refusal::Refusal;
-use crate::statement::{PersonStatement, Said, Scan, ScanResult, Subject};
+use crate::statement::{PersonStatement, Remark, Said, Scan, ScanResult, Subject};
 use crate::testkit::{
     Repository, delegating, delegation, described, key_table, now, p256_public, p256_sign, public, root, sign, signed,
     signing_key,
@@ -281,4 +281,26 @@ fn purposes_of_roles_are_those_of_the_roles() {
         assert_eq!(Purpose::from(role).role(), Some(role));
     }
     assert_eq!((Purpose::Evidence.role(), Purpose::Person.role()), (None, None));
+}
+
+#[test]
+fn a_remark_has_1_to_1000_bytes_that_a_terminal_shows() {
+    let said = |note: String| {
+        let subject = Subject { name: "manifest.json".into(), sha256: Digest::of(b"m") };
+        PersonStatement { subject, said: Said::Approve(Remark { issued: now(), note: Some(note) }) }.to_bytes().is_ok()
+    };
+    for (length, good) in [(0, false), (1, true), (1000, true), (1001, false)] {
+        assert_eq!(said("x".repeat(length)), good, "{length}");
+    }
+    assert!(!said("red \u{1b}[31m".into()) && !said("\u{202e}".into()));
+}
+
+#[test]
+fn a_root_says_whether_snapshots_are_consistent() {
+    for (field, consistent) in [(json!(true), true), (json!(false), false)] {
+        let mut body = root(1);
+        body["consistent_snapshot"] = field;
+        let set = TrustedSet::new(&sign(&body, &[1, 2]), now()).unwrap();
+        assert_eq!(set.root().body().consistent_snapshot(), consistent);
+    }
 }
