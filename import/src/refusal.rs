@@ -272,7 +272,9 @@ impl Refusal {
             Self::UpstreamRollback { .. } => "upstream-rollback",
             Self::FromTheFuture { .. } => "from-the-future",
             Self::Withdrawn { .. } => "withdrawn",
-            Self::Evidence { source, .. } | Self::Statement { source, .. } | Self::People { source, .. } => source.code(),
+            Self::Evidence { source, .. } | Self::Statement { source, .. } | Self::People { source, .. } => {
+                source.code()
+            }
             Self::NoProvenance { .. } => "no-provenance",
             Self::Blob { .. } => "blob",
             Self::Chain { source, .. } => source.code(),

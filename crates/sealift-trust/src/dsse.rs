@@ -321,6 +321,39 @@ mod tests {
     }
 
     #[test]
+    fn refuses_what_parsers_disagree_about_and_what_has_no_end() {
+        // Tests 46 to 52, for envelopes.
+        let good = String::from_utf8(sealed(b"{}", &[1])).unwrap();
+        let mut cases: Vec<Vec<u8>> = [
+            good.replacen("\"sig\":", "\"sig\":\"\",\"sig\":", 1),
+            good.replacen("\"signatures\":", "\"signatures\":[],\"signatures\":", 1),
+            good.replacen("\"payloadType\":", "\"payloadType\":\"x\",\"payloadType\":", 1),
+            good.replacen("\"payload\":\"e30=\"", "\"payload\":1.0", 1),
+            good.replacen("\"payload\":\"e30=\"", "\"payload\":null", 1),
+            good.replacen("e30=", "\\ud800", 1),
+            good.replacen("\"keyid\":\"", "\"keyid\":\"\\u0000", 1),
+            good.replacen("[{", &"[".repeat(10_000), 1),
+            format!("\u{feff}{good}"),
+            format!("{good}{good}"),
+            format!("{good}\0"),
+            format!("[{good}]"),
+            String::new(),
+        ]
+        .map(String::into_bytes)
+        .to_vec();
+        cases.push(good.replacen("e30=", "e30\u{7f}", 1).replace('\u{7f}', "\u{0}").into_bytes());
+        cases.push([good.as_bytes(), &[0xff]].concat());
+        for bad in cases {
+            let refused = Envelope::parse(&bad);
+            assert!(matches!(refused, Err(EvidenceRefusal::Malformed { .. })), "{}", String::from_utf8_lossy(&bad));
+        }
+        let endless = good.replacen("e30=", &"A".repeat(LIMIT), 1);
+        assert!(matches!(Envelope::parse(endless.as_bytes()), Err(EvidenceRefusal::TooLarge)));
+        let many = good.replacen("[{", &format!("[{}{{", "{\"sig\":\"\"},".repeat(100_000)), 1);
+        assert!(matches!(Envelope::parse(many.as_bytes()), Err(EvidenceRefusal::Malformed { .. })));
+    }
+
+    #[test]
     fn refuses_other_forms() {
         let good = String::from_utf8(sealed(b"{}", &[1])).unwrap();
         assert!(Envelope::parse(good.as_bytes()).is_ok());

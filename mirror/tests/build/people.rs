@@ -1,5 +1,7 @@
 //! Statements by people travel with a bundle.
 
+use std::collections::BTreeMap;
+
 use sealift_bundle::open_source;
 use sealift_bundle::verify::{VerifyOptions, verify};
 use sealift_keys::ceremony::{self, Given};
@@ -30,7 +32,7 @@ fn world() -> World {
     let people = [("alice", 1), ("bob", 2)].into_iter().map(named).collect();
     let given = Given { people, policy: Policy { approve: 2, ..Policy::default() }, ..Given::default() };
     let cost = KdfParams { m_kib: 64, t: 1, p: 1 };
-    let ceremony = Ceremony { quorums: Default::default(), expires: time(0).plus_days(365), now: time(0), cost };
+    let ceremony = Ceremony { quorums: BTreeMap::new(), expires: time(0).plus_days(365), now: time(0), cost };
     ceremony::create_with(&world.keys(), &ceremony, &given, &passphrase(PASSPHRASE)).unwrap();
     world
 }
