@@ -12,5 +12,6 @@ mod medium_vectors;
 mod people;
 mod python;
 mod tool;
+mod unreliable;
 mod vectors;
 mod verify;
