@@ -13,12 +13,18 @@ use sealift_model::{Digest, Sequence, Timestamp, json};
 use sealift_pkg::packages::ReleaseText;
 use sealift_pkg::release::ReleaseFile;
 use sealift_site::{RepositoryKey, StatementKey};
-use sealift_trust::{Held, Purpose, Receipt, Statement, Subject};
+use sealift_trust::statement::Remark;
+use sealift_trust::{Held, PersonStatement, PublicKey, Purpose, Receipt, Said, Statement, Subject, dsse};
 use serde_json::{Map, Value, json};
 use zeroize::Zeroizing;
 
 type Done<T = ()> = Result<T, Box<dyn Error>>;
 
+/// An ECDSA P-256 key, whose private half nobody kept.
+const TOKEN: &str = "-----BEGIN PUBLIC KEY-----\n\
+    MFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAEqvhWnoFGhg92AccHHCXHGcVLzmaK\n\
+    fjwjyAPdC0ROtMorx2pOiskXY+kEPGzMjyMkw0RfMG6zP1b8SxvB4K6igQ==\n\
+    -----END PUBLIC KEY-----\n";
 const INDEX: &str = "Package: beacon\nVersion: 1:2.1~rc1-1+deb12u2\nArchitecture: amd64\nSource: lights (2.1)\n\
     Installed-Size: 20\nPre-Depends: libc6\nDepends: libbeacon1 (>= 1.0-1) | libbeacon-compat, x [!i386] <!nocheck>\n\
     Provides: light (= 2)\nConflicts: dark:any\nMulti-Arch: same\nEssential: no\nPriority: optional\nSection: net\n\
@@ -39,6 +45,7 @@ fn main() -> Done {
     let dir = Path::new(&dir);
     metadata(dir)?;
     evidence(dir)?;
+    people(dir)?;
     keys(dir)?;
     debian(dir)?;
     put(
@@ -84,35 +91,80 @@ fn signed(kind: &str, more: Value, keys: &[&SecretKey]) -> Done<Vec<u8>> {
     let covered = json::canonical(&Value::Object(body.clone()))?;
     let one = |key: &&SecretKey| json!({ "keyid": key.id(), "sig": hex(&key.sign(&covered)) });
     let signatures: Vec<Value> = keys.iter().map(one).collect();
-    Ok(json::canonical(&json!({ "signatures": signatures, "signed": body }))?)
+    // Not the canonical form: that has line ends of PEM as they are, and is no JSON then.
+    Ok(serde_json::to_vec(&json!({ "signatures": signatures, "signed": body }))?)
 }
 
 fn metadata(dir: &Path) -> Done {
     let (a, b) = (key(Purpose::Root, 1), key(Purpose::Root, 2));
     let (targets, snapshot) = (key(Purpose::Targets, 3), key(Purpose::Snapshot, 4));
     let (timestamp, evidence) = (key(Purpose::Timestamp, 5), key(Purpose::Evidence, 6));
+    let (alice, bob) = (key(Purpose::Person, 8), key(Purpose::Person, 9));
+    let may = |key: &SecretKey| json!({ "keys": table(&[key]), "may": ["approve", "scan", "waive"] });
+    let token = PublicKey::from_pem(TOKEN.as_bytes())?;
+    let mut keys = table(&[&a, &b, &targets, &snapshot, &timestamp]);
+    keys[token.id().to_hex()] = token.to_object();
     let role = |keys: &[&SecretKey], threshold: u64| json!({ "keyids": keys.iter().map(|key| key.id()).collect::<Vec<_>>(), "threshold": threshold });
     let root = json!({
         "consistent_snapshot": true,
-        "keys": table(&[&a, &b, &targets, &snapshot, &timestamp]),
+        "keys": keys,
         "roles": {
             "root": role(&[&a, &b], 2), "targets": role(&[&targets], 1),
             "snapshot": role(&[&snapshot], 1), "timestamp": role(&[&timestamp], 1),
         },
-        "custom": { "sealift": { "evidence": { "keys": table(&[&evidence]) } } },
+        "custom": { "sealift": {
+            "evidence": { "keys": table(&[&evidence]) },
+            "people": { "alice": may(&alice), "bob": may(&bob) },
+            "policy": { "approve": 2, "scan": 2, "waive": 2 },
+        } },
     });
+    let mut role_of_root = root;
+    let ids = &mut role_of_root["roles"]["root"]["keyids"];
+    ids.as_array_mut().ok_or("a list")?.push(token.id().to_hex().into());
+    let root = role_of_root;
     put(dir, "tuf_metadata/root.json", &signed("root", root, &[&a, &b])?)?;
     let target =
         json!({ "length": 1, "hashes": { "sha256": Digest::of(b"m") }, "custom": { "sealift": { "seq": 1 } } });
     let body = json!({ "targets": { "bundles/deb12/1/manifest.json": target } });
     let document = signed("targets", body, &[&targets])?;
     put(dir, "tuf_metadata/targets.json", &document)?;
+    let roles = json!([
+        role(&[&a], 1).with(json!({ "name": "deb12", "paths": ["bundles/*/?/*.json"], "terminating": true })),
+        role(&[&b], 1).with(json!({ "name": "a/b", "path_hash_prefixes": ["0a", "f"], "terminating": false })),
+    ]);
+    let delegations = json!({ "keys": table(&[&a, &b]), "roles": roles });
+    let body = json!({ "targets": {}, "delegations": delegations });
+    put(dir, "tuf_metadata/delegating.json", &signed("targets", body, &[&targets])?)?;
     let named =
         |bytes: &[u8]| json!({ "version": 3, "length": bytes.len(), "hashes": { "sha256": Digest::of(bytes) } });
     let document = signed("snapshot", json!({ "meta": { "targets.json": named(&document) } }), &[&snapshot])?;
     put(dir, "tuf_metadata/snapshot.json", &document)?;
     let document = signed("timestamp", json!({ "meta": { "snapshot.json": named(&document) } }), &[&timestamp])?;
     put(dir, "tuf_metadata/timestamp.json", &document)
+}
+
+trait With {
+    fn with(self, more: Value) -> Value;
+}
+
+impl With for Value {
+    /// Adds the fields of another object.
+    fn with(mut self, more: Value) -> Value {
+        if let (Value::Object(fields), Value::Object(more)) = (&mut self, more) {
+            fields.extend(more);
+        }
+        self
+    }
+}
+
+fn people(dir: &Path) -> Done {
+    let (alice, subject) =
+        (key(Purpose::Person, 8), Subject { name: "manifest.json".into(), sha256: Digest::of(b"m") });
+    let said = Said::Approve(Remark { issued: now(), note: Some("as agreed".into()) });
+    let payload = PersonStatement { subject, said }.to_bytes()?;
+    put(dir, "dsse/approval.json", &payload)?;
+    let signature = alice.sign(&dsse::pae(&payload));
+    put(dir, "dsse/approval.dsse.json", &dsse::envelope_bytes(&payload, &[(alice.id(), signature)]))
 }
 
 fn evidence(dir: &Path) -> Done {

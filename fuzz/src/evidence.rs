@@ -1,8 +1,13 @@
 //! DSSE envelopes, the statements in them, and receipts: what says who said something.
 
-use sealift_trust::{Envelope, PublicKey, Receipt, Statement};
+use sealift_model::Digest;
+use sealift_trust::policy::judge;
+use sealift_trust::{Envelope, PersonStatement, PublicKey, Receipt, Root, Signed, Statement, StatementKind};
+
+use crate::now;
 
 const ENVELOPE: &[u8] = include_bytes!("../seeds/dsse/build.dsse.json");
+const ROOT: &[u8] = include_bytes!("../seeds/tuf_metadata/root.json");
 const KEY: &str = include_str!("../seeds/evidence-key.hex");
 
 /// Target `dsse`: an envelope, or a statement without one.
@@ -13,7 +18,14 @@ pub fn dsse(data: &[u8]) {
             assert_eq!(Statement::parse(&bytes), Ok(statement), "a statement changes when it is written");
         }
     }
+    if let Ok(Some(statement)) = PersonStatement::parse(data) {
+        assert_eq!(statement.to_bytes().as_deref(), Ok(data), "a statement by people with a second spelling");
+        let _ = statement.describe();
+    }
     let Ok(envelope) = Envelope::parse(data) else { return };
+    let again = Envelope::parse(&envelope.to_bytes()).expect("an envelope that is written is read");
+    assert_eq!(again.unverified_payload(), envelope.unverified_payload());
+    agreed(envelope.clone());
     assert!(envelope.verify(&[], 0).is_err(), "verified by nobody");
     let keys = [key()];
     let Ok(verified) = envelope.verify(&keys, 1) else { return };
@@ -21,6 +33,16 @@ pub fn dsse(data: &[u8]) {
     assert_eq!(verified, seed, "verified without the key");
     assert!(envelope.verify(&keys, 2).is_err(), "one key counts twice");
     let _ = Statement::parse(&verified.payload).expect("the seed holds a statement");
+}
+
+/// The root asks for two people; one of them signed the seed that approves.
+fn agreed(envelope: Envelope) {
+    let root = Signed::<Root>::parse(ROOT).expect("the seed is well formed");
+    let envelopes = [envelope];
+    for kind in [StatementKind::Approve, StatementKind::WaiveExpiry, StatementKind::OverrideClock] {
+        let verdict = judge(kind, Digest::of(b"m"), &envelopes, root.body(), now());
+        assert!(verdict.is_err(), "two agreed without their keys: {verdict:?}");
+    }
 }
 
 /// Target `receipt`: has one spelling.

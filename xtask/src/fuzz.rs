@@ -13,7 +13,7 @@ use crate::workspace;
 /// What instruments the code, build scripts and procedural macros apart.
 const COVERAGE: &str = "--cfg fuzzing -Cpasses=sancov-module -Cllvm-args=-sanitizer-coverage-level=4 \
     -Cllvm-args=-sanitizer-coverage-inline-8bit-counters -Cllvm-args=-sanitizer-coverage-pc-table \
-    -Cllvm-args=-sanitizer-coverage-trace-compares -Ccodegen-units=1";
+    -Cllvm-args=-sanitizer-coverage-trace-compares";
 /// Most memory a run may take, in MiB, and most that one allocation may, in MiB: inputs are small and readers are bounded.
 /// An xz index may ask for 128 MiB by its header; a zstd index for a window of as much.
 const MEMORY: (u32, u32) = (512, 160);

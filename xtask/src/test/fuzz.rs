@@ -8,7 +8,7 @@ use anyhow::ensure;
 use crate::fuzz::{self, Run};
 
 /// Seconds a target runs.
-const SECONDS: u32 = 20;
+const SECONDS: u32 = 15;
 /// A target that tries fewer inputs than this does not fuzz: something in it waits or is broken.
 const FEWEST: u64 = 500;
 
