@@ -45,6 +45,8 @@ fn case(
 const CONNECTED: &[&str] = &["keys", "passphrase", "connected", "media"];
 const ISOLATED: &[&str] = &["isolated", "media", "keys"];
 const APPLY: &[&str] = &["apply", "isolated", "hosts"];
+const DESK: &[&str] = &["keys", "passphrase", "2.draft"];
+const SIGN_DRAFT: &str = "sign 2.draft --key keys/keys/root-1.key --passphrase-file passphrase";
 const SIGN: &str = "--keys keys --passphrase-file passphrase";
 
 pub fn cases() -> &'static [Case] {
@@ -67,6 +69,8 @@ pub fn cases() -> &'static [Case] {
         let add = add_upstream("debian-security", "lighthouse-security");
         vec![
             init,
+            Case { once: true, ..case("root-sign", "drafted", DESK, "keys", SIGN_DRAFT) },
+            case("root-publish", "signed", DESK, "keys", "root publish 2.draft --to keys"),
             Case { once: true, ..case("mirror-init", "nothing", &[], "mirror", "init connected") },
             Case { once: true, ..case("upstream-add", "added", &["connected"], "mirror", &add) },
             case("sync", "followed", &["connected"], "mirror", "sync --dir connected"),
@@ -230,6 +234,9 @@ pub fn make_steps(worlds: &Worlds, first: &Path, second: &Path) {
     };
     worlds.derive("nothing", None, &nothing, &[]);
     let ceremony = Line::new("ceremony", "keys passphrase");
+    let draft = [Line::new("ceremony", "keys passphrase"), Line::new("keys", "root draft keys/root.json -o 2.draft")];
+    worlds.derive("drafted", Some("nothing"), &nothing, &draft);
+    worlds.derive("signed", Some("drafted"), &nothing, &[Line::new("keys", SIGN_DRAFT)]);
     worlds.derive(
         "added",
         Some("nothing"),

@@ -261,6 +261,8 @@ macro_rules! power_cuts {
 
 power_cuts! {
     keys_init_survives_power_cuts "keys-init"
+    signing_a_root_survives_power_cuts "root-sign"
+    publishing_a_root_survives_power_cuts "root-publish"
     mirror_init_survives_power_cuts "mirror-init"
     upstream_add_survives_power_cuts "upstream-add"
     sync_survives_power_cuts "sync"

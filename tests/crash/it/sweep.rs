@@ -132,6 +132,8 @@ macro_rules! sweeps {
 
 sweeps! {
     keys_init_recovers_from_every_fault "keys-init"
+    signing_a_root_recovers_from_every_fault "root-sign"
+    publishing_a_root_recovers_from_every_fault "root-publish"
     mirror_init_recovers_from_every_fault "mirror-init"
     upstream_add_recovers_from_every_fault "upstream-add"
     sync_recovers_from_every_fault "sync"

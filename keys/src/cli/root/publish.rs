@@ -4,12 +4,12 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Args;
-use sealift_model::Digest;
+use sealift_model::{Digest, Timestamp};
 use sealift_term::{CommandError, Term, now};
 use serde::Serialize;
 
 use crate::cli::error;
-use crate::draft::{Draft, publish};
+use crate::draft::{Draft, Event, publish};
 use crate::summary::fingerprint;
 
 /// Make a signed draft the root of trust of a directory
@@ -40,13 +40,7 @@ pub(super) fn run(args: &PublishArgs, term: Term) -> Result<ExitCode, CommandErr
     let draft = Draft::read(&args.draft).map_err(|e| error::draft(&what, &e))?;
     let now = now();
     let done = publish(&draft, &args.to, now).map_err(|e| error::publish(&what, &e))?;
-    if !done.already {
-        // The root is published whatever becomes of the log.
-        let noted = draft.note_published(now).and_then(|draft| draft.replace(&args.draft));
-        if let Err(cause) = noted {
-            term.warn(&format!("the draft's log does not say so: {cause}"));
-        }
-    }
+    note(&draft, args, now)?;
     let sha256 = Digest::of(draft.root().raw());
     let answer = Answer {
         root_file: done.root_file,
@@ -58,6 +52,19 @@ pub(super) fn run(args: &PublishArgs, term: Term) -> Result<ExitCode, CommandErr
     };
     term.answer(&answer, human);
     Ok(ExitCode::SUCCESS)
+}
+
+/// Notes the publication in the draft's log, unless it is there; also after a run that was cut before it could.
+fn note(draft: &Draft, args: &PublishArgs, now: Timestamp) -> Result<(), CommandError> {
+    if draft.log().iter().any(|step| step.event == Event::Published) {
+        return Ok(());
+    }
+    let noted = draft.note_published(now).and_then(|draft| draft.replace(&args.draft));
+    noted.map_err(|e| {
+        error::draft(&args.draft.display().to_string(), &e)
+            .hint("type the same command again")
+            .state("The root is published; only the draft's log does not say so.")
+    })
 }
 
 fn human(answer: &Answer) -> String {
