@@ -4,6 +4,7 @@
 //! as failed, never left out silently.
 
 mod ceremony;
+mod crash;
 mod differential;
 mod fuzz;
 mod media;
@@ -35,6 +36,7 @@ const NEEDS: &[&str] = &[
     "python3-venv",
     "openssh-server",
     "openssh-client",
+    "strace",
 ];
 
 /// Tests that need root and mounts of their own: full disks, read-only media.
@@ -64,6 +66,8 @@ fn before_real(tally: &mut Tally) {
     tally.stage("dependency graph", || graph::run(true));
     tally.stage("changelog fragments", || changelog::run(true, None));
     cargo_test(tally, "unit tests and journeys", &["--workspace"]);
+    tally.stage("no tool can be told to fail", crash::tools_have_no_seam);
+    cargo_test(tally, "crash and fault tests", &crash::TESTS);
     tally.stage("fuzz targets, a short run of each", fuzz::short);
     tally.stage("mutated bundles are never accepted", differential::mutated_bundles);
     tally.stage("what sealift accepts, python-tuf accepts", differential::python_tuf);

@@ -42,10 +42,14 @@ fn faults(steps: &[Step]) -> Vec<(usize, String)> {
             add("errno:4");
         }
         if at % SPARSE == 0 {
-            ["full:122", "gone:30", "gone:5", "signal:15"].iter().for_each(|fault| add(fault));
+            for fault in ["full:122", "gone:30", "gone:5", "signal:15"] {
+                add(fault);
+            }
         }
         if at % SPARSE == 1 {
-            ["signal:2", "signal:1", "signal:13"].iter().for_each(|fault| add(fault));
+            for fault in ["signal:2", "signal:1", "signal:13"] {
+                add(fault);
+            }
         }
     }
     faults
@@ -138,6 +142,7 @@ sweeps! {
     upstream_add_recovers_from_every_fault "upstream-add"
     sync_recovers_from_every_fault "sync"
     build_recovers_from_every_fault "build"
+    build_into_a_new_directory_recovers_from_every_fault "build-new"
     build_onto_a_used_medium_recovers_from_every_fault "build-again"
     pack_recovers_from_every_fault "pack"
     unpack_recovers_from_every_fault "unpack"

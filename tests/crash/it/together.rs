@@ -139,7 +139,7 @@ fn failing_short_and_interrupted_reads_stop_cleanly_or_are_gone_on_with() {
             self.reads += 1;
             match self.fails_at {
                 Some(at) if at == self.reads => return Err(io::Error::from_raw_os_error(5)),
-                _ if self.reads % 3 == 0 => return Err(io::ErrorKind::Interrupted.into()),
+                _ if self.reads.is_multiple_of(3) => return Err(io::ErrorKind::Interrupted.into()),
                 _ => {}
             }
             let take = buffer.len().min(self.left.len()).min(7);

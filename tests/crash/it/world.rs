@@ -98,12 +98,11 @@ impl Worlds {
     /// Makes the directory `name` out of the directory `from`, or an empty one, by `lines`.
     pub fn derive(&self, name: &str, from: Option<&str>, prepare: &dyn Fn(&Path), lines: &[Line]) {
         let dir = self.before(name);
-        match from {
-            Some(from) => copy(&self.before(from), &dir),
-            None => {
-                fs::create_dir(&dir).unwrap();
-                private_file(&dir.join("passphrase"), PASSPHRASE);
-            }
+        if let Some(from) = from {
+            copy(&self.before(from), &dir);
+        } else {
+            fs::create_dir(&dir).unwrap();
+            private_file(&dir.join("passphrase"), PASSPHRASE);
         }
         prepare(&dir);
         for line in lines {
