@@ -212,8 +212,20 @@ fn forged_successors_of_the_root_change_nothing() {
         fs::write(line.path("2.root.json"), forged(&line, draft)).unwrap();
     }
     let (good, third) = (forged(&line, "two.draft"), forged(&line, "three.draft"));
-    refused_roots(&line, "gap", |dir| fs::write(dir.join("3.root.json"), &third).unwrap(), 11, "version 2 belongs here");
-    refused_roots(&line, "name", |dir| fs::write(dir.join("3.root.json"), &good).unwrap(), 11, "version 3 belongs here");
+    refused_roots(
+        &line,
+        "gap",
+        |dir| fs::write(dir.join("3.root.json"), &third).unwrap(),
+        11,
+        "version 2 belongs here",
+    );
+    refused_roots(
+        &line,
+        "name",
+        |dir| fs::write(dir.join("3.root.json"), &good).unwrap(),
+        11,
+        "version 3 belongs here",
+    );
     let unsigned = |dir: &Path| fs::write(dir.join("2.root.json"), without_signatures(&good)).unwrap();
     refused_roots(&line, "unsigned", unsigned, 10, "0 of 1 required signatures");
     let first = fs::read(line.path("keys/root.json")).unwrap();
