@@ -3,61 +3,10 @@
 import copy
 import json
 
+from delegations import delegate, delegations
 from keys import WEAK, canonical, odd_pems, odd_signatures
-from repository import LATER, NOW, TARGET, TOP, Repository, header, key, role, table, target
-
-INTEGERS = [0, -1, 1, 2, 3, 7, 2**31, 2**53, 2**53 + 1, 2**63 - 1, 2**63, 2**64 - 1, 2**64, 1.0, 1e3, "1", True, None, [1]]
-TIMES = [
-    NOW, LATER, "2026-11-22T16:00:01Z", "2026-11-22T15:59:59Z", "1969-12-31T23:59:59Z", "2000-01-01T00:00:00Z",
-    "9999-12-31T23:59:59Z", "10000-01-01T00:00:00Z", "0001-01-01T00:00:00Z", "2027-02-29T00:00:00Z",
-    "2028-02-29T00:00:00Z", "2027-01-01T24:00:00Z", "2027-01-01T00:00:60Z", "2027-13-01T00:00:00Z",
-    "2027-01-01T00:00:00.5Z", "2027-01-01T00:00:00+00:00", "2027-01-01t00:00:00z", "2027-01-01 00:00:00Z",
-    "2027-1-1T0:0:0Z", "2027-01-01T00:00:00", "2027-01-01", " 2027-01-01T00:00:00Z", "2027-01-01T00:00:00Z ",
-    "+027-01-01T00:00:00Z", "２０２７-01-01T00:00:00Z", "", 1800000000, None,
-]  # fmt: skip
-
-
-def places(value, found, parent=None, name=None):
-    """Lists every place in a JSON value as (container, key)."""
-    if parent is not None:
-        found.append((parent, name))
-    if isinstance(value, dict):
-        for k in value:
-            places(value[k], found, value, k)
-    elif isinstance(value, list):
-        for at in range(len(value)):
-            places(value[at], found, value, at)
-    return found
-
-
-def spoil(rng, value):
-    """Changes one random place of a JSON value."""
-    value = copy.deepcopy(value)
-    found = places(value, [])
-    if not found:
-        return value
-    parent, name = rng.choice(found)
-    old = parent[name]
-    how = rng.randrange(14)
-    if how == 0:
-        del parent[name]
-    elif how == 1 and isinstance(parent, dict):
-        parent[str(name) + "x"] = parent.pop(name)
-    elif how == 2 and isinstance(parent, dict):
-        parent["extra"] = rng.choice([None, 1, "x", {"a": []}, 1.5])
-    elif how == 3 and isinstance(parent, list):
-        parent.insert(rng.randrange(len(parent) + 1), copy.deepcopy(old))
-    elif how == 4 and isinstance(old, dict):
-        parent[name] = list(old.values())
-    elif how == 5 and isinstance(old, str):
-        parent[name] = rng.choice([old.upper(), old + " ", old[:-1], "é" + old, old + "\u0007", old.swapcase(), ""])
-    elif how == 6 and isinstance(old, int):
-        parent[name] = rng.choice([old + 1, old - 1, -old, float(old), str(old)])
-    elif how == 7:
-        parent[name] = [old]
-    else:
-        parent[name] = rng.choice([*INTEGERS, *TIMES, {}, [], "x", old])
-    return value
+from repository import TARGET, TOP, Repository, key, role, table
+from spoil import INTEGERS, TIMES, spoil
 
 
 def sound(rng):
@@ -359,82 +308,6 @@ def successions(rng):
     elif how == 5:
         repo.later_roots.pop(rng.randrange(count))
     return repo.case()
-
-
-PATTERNS = ["bundles/*/*/*", "bundles/deb12/1/*.json", "bundles/*", "*", TARGET, "bundles/deb1?/1/manifest.json",
-            "bundles/deb1[12]/*/*", "bundles/deb12/*/", "/bundles/*/*/*", "BUNDLES/*/*/*", "**", "bundles/**/manifest.json", ""]  # fmt: skip
-NAMES = ["a", "b", "c", "stream/deb12", "1.a", "../a", "é", "root", "targets", "snapshot", "timestamp", " ", "a.json", ""]
-
-
-def delegate(rng, repo):
-    """Moves the target into a tree of delegated roles that find it."""
-    names = rng.sample(["a", "b", "c"], rng.randrange(1, 4))
-    owner = rng.choice(names)
-    entries = [delegation(name, ["bundles/*/*/*"], rng.random() < 0.1) for name in names]
-    members = {name: [key(110 + ord(name) - 97)] for name in names}
-    repo.targets["delegations"] = {
-        "keys": table([k for name in names for k in members[name]]),
-        "roles": [entry | role(members[entry["name"]], 1) for entry in entries],
-    }
-    if rng.random() < 0.7:
-        del repo.targets["targets"][TARGET]
-    for name in names:
-        body = header("targets", rng.randrange(1, 4)) | {"targets": {}}
-        if name == owner:
-            body["targets"][TARGET] = target(name.encode())
-        repo.delegated[name] = (body, members[name])
-
-
-def delegation(name, paths, terminating):
-    return {"name": name, "paths": paths, "terminating": terminating}
-
-
-def delegations(rng):
-    """Delegations whose paths, names, keys or order are odd, and several delegators of one role."""
-    repo = Repository(rng)
-    delegate(rng, repo)
-    given = repo.targets["delegations"]
-    entry = rng.choice(given["roles"])
-    how = rng.randrange(10)
-    if how == 0:
-        entry["paths"] = rng.choice([[rng.choice(PATTERNS)], rng.sample(PATTERNS, 2), [], None, "x", [1]])
-    elif how == 1:
-        del entry["paths"]
-        entry["path_hash_prefixes"] = rng.choice([[""], ["0"], list("0123456789abcdef"), ["zz"], [], None, ["A"]])
-    elif how == 2:
-        entry["path_hash_prefixes"] = ["0"]
-    elif how == 3:
-        rename(repo, entry, rng.choice(NAMES))
-    elif how == 4:
-        entry["threshold"] = rng.choice(INTEGERS)
-    elif how == 5:
-        entry["terminating"] = rng.choice([True, True, False, None, 1, "true"])
-    elif how == 6:
-        again(rng, repo)
-    elif how == 7:
-        repo.targets["delegations"] = spoil(rng, given)
-    elif how == 8:
-        repo.delegated.pop(entry["name"])
-    else:
-        repo.targets["delegations"] = rng.choice([
-            {"keys": {}, "roles": []}, {"keys": given["keys"]}, None,
-            {"keys": given["keys"], "succinct_roles": {"keyids": entry["keyids"], "threshold": 1, "bit_length": 1, "name_prefix": "a"}},
-        ])  # fmt: skip
-    return repo.case()
-
-
-def rename(repo, entry, name):
-    body = repo.delegated.pop(entry["name"])
-    entry["name"] = name
-    repo.delegated[name] = body
-
-
-def again(rng, repo):
-    """Every delegated role delegates on: to another, to itself, in a circle, with the right keys or others."""
-    for name, (body, _) in repo.delegated.items():
-        other = rng.choice([*repo.delegated, "targets"])
-        signers = rng.choice([repo.delegated[other][1] if other in repo.delegated else [key(40)], [key(120)]])
-        body["delegations"] = {"keys": table(signers), "roles": [delegation(other, ["*/*/*/*"], rng.random() < 0.3) | role(signers, 1)]}
 
 
 KINDS = [sound, fields, envelopes, spellings, keys, signatures, thresholds, rollbacks, expiries, digests, successions, delegations]
