@@ -7,21 +7,31 @@ use crate::workspace;
 /// Every fault at every operation, power cuts, and faults from outside. Their figures are printed as they come.
 pub const TESTS: [&str; 6] = ["--package", "sealift-crash-tests", "--features", "fault", "--", "--nocapture"];
 
-/// Features that only these tests turn on.
-const FOR_TESTS: [&str; 2] = ["sealift-fs feature \"fault\"", "sealift-term feature \"clock\""];
+/// Crates, and the feature of each that only these tests turn on.
+const FOR_TESTS: [(&str, &str); 2] = [("sealift-fs", "fault"), ("sealift-term", "clock")];
 
-/// A build of the whole workspace, with which features of one package reach the others, leaves the seam out.
+/// A build of the whole workspace, in which features of one package reach the others, leaves the seam out.
 pub fn tools_have_no_seam() -> anyhow::Result<()> {
-    let output = workspace::cargo()
-        .args(["tree", "--workspace", "--edges", "features", "--prefix", "none"])
-        .output()
-        .context("could not start cargo")?;
-    ensure!(output.status.success(), "cargo tree failed: {}", String::from_utf8_lossy(&output.stderr));
-    let tree = String::from_utf8_lossy(&output.stdout);
-    ensure!(tree.contains("sealift-fs v"), "cargo tree does not show the workspace");
-    for feature in FOR_TESTS {
-        ensure!(!tree.contains(feature), "a plain build of the workspace turns on {feature}");
+    let plain = features(&["--workspace"])?;
+    let armed = features(&["--package", "sealift-crash-tests", "--features", "fault"])?;
+    for (package, feature) in FOR_TESTS {
+        let turned_on = |tree: &str| {
+            let start = format!("{package} v");
+            let mut lines = tree.lines().filter(|line| line.starts_with(&start));
+            lines.any(|line| line.contains(&format!("[{feature}]")))
+        };
+        ensure!(turned_on(&armed), "the crash tests do not turn on `{feature}` of {package}: nothing is shown here");
+        ensure!(!turned_on(&plain), "a plain build of the workspace turns on `{feature}` of {package}");
+        println!("{package}: `{feature}` is on in the crash tests only");
     }
-    println!("neither {} is part of a plain build", FOR_TESTS.join(" nor "));
     Ok(())
+}
+
+/// Returns every package of a build with its features in brackets.
+fn features(selection: &[&str]) -> anyhow::Result<String> {
+    let format = ["--prefix", "none", "--format", "{p} [{f}]"];
+    let output = workspace::cargo().arg("tree").args(selection).args(format).output();
+    let output = output.context("could not start cargo")?;
+    ensure!(output.status.success(), "cargo tree failed: {}", String::from_utf8_lossy(&output.stderr));
+    Ok(String::from_utf8_lossy(&output.stdout).into_owned())
 }
