@@ -188,7 +188,9 @@ pub fn create_with(
     let swept = sweep(dir)?;
     let building = sibling(dir)?;
     create_dir(&building, Mode::Private)?;
-    let lock = Lock::take(&building)?;
+    let lock = Lock::take(&building).inspect_err(|_| {
+        let _ = remove_tree(&building);
+    })?;
     let made = build(&building, ceremony, given, passphrase).and_then(|made| {
         rename(&building, dir)?;
         Ok(made)

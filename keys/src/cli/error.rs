@@ -59,11 +59,11 @@ pub(super) fn ceremony(error: &CeremonyError) -> CommandError {
         CeremonyError::TooManyKeys { role, .. } => CommandError::from_error(Exit::Usage, error)
             .hint(format!("say how many keys the role has: --{role} M-of-N")),
         CeremonyError::Draft(inner) => draft("the new root", inner),
-        CeremonyError::Locked(_) => CommandError::from_error(Exit::Locked, error),
+        CeremonyError::Locked(sealift_fs::LockError::Held(_)) => CommandError::from_error(Exit::Locked, error),
         CeremonyError::KeyFile(inner) => key_file(inner),
         CeremonyError::Metadata(inner) => metadata("the new root", inner),
         CeremonyError::Fs(inner) => fs(inner),
-        CeremonyError::Randomness(_) => CommandError::from_error(Exit::Failed, error),
+        CeremonyError::Locked(_) | CeremonyError::Randomness(_) => CommandError::from_error(Exit::Failed, error),
     }
 }
 
