@@ -7,6 +7,7 @@
     reason = "the whole binary is tests; clippy exempts only #[test] functions"
 )]
 
+mod agreement;
 mod ceremony;
 mod channels;
 mod examples;
