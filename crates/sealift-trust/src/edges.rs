@@ -196,6 +196,18 @@ fn a_length_alone_binds_a_document() {
 }
 
 #[test]
+fn media_describe_documents_by_sha256_alone_and_tuf_by_others_too() {
+    let repo = Repository::new(1);
+    let hashes = json!({ "sha512": "cd".repeat(64) });
+    let meta = json!({ "version": 1, "hashes": hashes });
+    let refusal = snapshot_described_as(&repo, &meta).unwrap_err();
+    assert!(matches!(refusal, Refusal::Malformed { role: Role::Timestamp, .. }), "{refusal}");
+    let body = signed("timestamp", 1, json!({ "meta": { "snapshot.json": meta } }));
+    let mut set = TufSet::for_tuf(&repo.root, Previous::default(), now()).unwrap();
+    set.update_timestamp(&sign(&body, &[31])).unwrap();
+}
+
+#[test]
 fn a_target_is_its_length_and_its_hash() {
     let top = delegating(1, &["own"], &[], &[]);
     let repo = Repository::with_delegated(1, &top, &[]);
