@@ -45,7 +45,7 @@ impl Original {
         let archive = fs::read(line.path("whole.sealift")).unwrap();
         let now = sealift_term::now();
         let report = judge(&line.path("media"), &root, now).unwrap();
-        Self { root, now, files, archive, report, line }
+        Self { line, root, now, files, archive, report }
     }
 
     fn verify(&self, path: &Path) -> Result<VerifyReport, VerifyError> {
@@ -88,7 +88,9 @@ fn without_names(report: &VerifyReport) -> Value {
     report["path"] = Value::Null;
     for bundle in report["bundles"].as_array_mut().unwrap() {
         let evidence = bundle["evidence"].as_array_mut().unwrap();
-        evidence.iter_mut().for_each(|entry| entry["name"] = Value::Null);
+        for entry in evidence.iter_mut() {
+            entry["name"] = Value::Null;
+        }
         evidence.sort_by_key(Value::to_string);
         evidence.dedup();
     }
@@ -140,8 +142,9 @@ fn mutated_directory_is_never_accepted_unless_its_content_is_equal() {
         let mut random = Random::new(number);
         let mut files = original.files.clone();
         let mut case = format!("case {number}");
-        for _ in 0..1 + random.below(2) {
-            case += &format!(", {}", mutate_files(&mut files, &original.covered(), &mut random));
+        for _ in 0..=random.below(2) {
+            case.push_str(", ");
+            case.push_str(&mutate_files(&mut files, &original.covered(), &mut random));
         }
         let changed = write_changes(&original, &files);
         if let Ok(report) = original.verify(&original.line.path("media")) {
@@ -251,7 +254,7 @@ fn mutate_files(files: &mut Files, names: &[&str], random: &mut Random) -> Strin
             files.insert(new.clone(), if random.below(3) == 0 { vec![b'x'; random.below(99)] } else { bytes });
             format!("{new} added")
         }
-        5 | 6 if name.ends_with(".json") => {
+        5 | 6 if Path::new(&name).extension().is_some_and(|ending| ending == "json") => {
             let how = respell(files.get_mut(&name).unwrap_or(&mut Vec::new()), random);
             format!("{name}: {how}")
         }
@@ -349,7 +352,9 @@ struct Random(u64);
 impl Random {
     fn new(number: usize) -> Self {
         let mut random = Self((number as u64).wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1);
-        (0..4).for_each(|_| drop(random.next()));
+        for _ in 0..4 {
+            random.next();
+        }
         random
     }
 

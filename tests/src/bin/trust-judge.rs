@@ -68,7 +68,7 @@ impl Case {
             Err(refusal) => return refused(&refusal),
         };
         match self.search(&mut set) {
-            Ok(found) => accepted(found.map(|file| json!([file.length, file.hashes.prefix()]))),
+            Ok(found) => accepted(&json!(found.map(|file| json!([file.length, file.hashes.prefix()])))),
             Err(why) => json!({ "accept": true, "target": null, "why": why }),
         }
     }
@@ -80,7 +80,7 @@ impl Case {
             Err(refusal) => return refused(&refusal),
         };
         let found = RelPath::new(&self.want).ok().and_then(|want| set.target(&want).cloned());
-        accepted(found.map(|info| json!([info.length, info.sha256])))
+        accepted(&json!(found.map(|info| json!([info.length, info.sha256]))))
     }
 
     /// The client workflow: roots one after the other, then down to the targets.
@@ -113,7 +113,7 @@ fn refused(refusal: &Refusal) -> Value {
     json!({ "accept": false, "target": null, "why": refusal.to_string() })
 }
 
-fn accepted(target: Option<Value>) -> Value {
+fn accepted(target: &Value) -> Value {
     json!({ "accept": true, "target": target, "why": "" })
 }
 
