@@ -54,7 +54,7 @@ fn a_copy_of_the_records_is_checked_alone_and_only_by_a_key_that_is_named() {
     audit(&["verify", "out"]).exits(2).complains("--key FILE");
     audit(&["verify", "--key", "statement.pub", "elsewhere"]).exits(1).complains("elsewhere");
     audit(&["verify", "--key", "statement.pub", "."]).exits(1).complains("holds no state records");
-    audit(&["verify", "--key", "../site/statement.key", "out"]).exits(1).complains("not an Ed25519 public key");
+    audit(&["verify", "--key", "../site/statement.key", "out"]).exits(1).complains("not a public key in PEM");
     site.replace("audit/out/records/000001-web1-before.json", "\"plant-a\"", "\"plant-b\"");
     audit(&["verify", "--key", "statement.pub", "out"]).exits(10).complains("record 1 (000001-web1-before.json)");
     site.replace("audit/out/records/000001-web1-before.json", "\"plant-b\"", "\"plant-a\"");
