@@ -60,7 +60,8 @@ pub(super) fn run(verb: &PersonVerb, term: Term) -> Result<ExitCode, CommandErro
         format!(
             "Made a personal key for {name}.\n  {secret}  private: keep it, with its passphrase, to yourself\n  \
              {public}  public: give it to whoever keeps the root of trust\nkey id: {}\n\
-             They add you to a new root: sealift-keys init DIR --person {name}={public}:approve",
+             They name you in the next root: sealift-keys root add-person DRAFT {name} --key {public} --may approve\n\
+             or in the first: sealift-keys init DIR --person {name}={public}:approve",
             answer.key_id
         )
     });
