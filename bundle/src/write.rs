@@ -309,13 +309,15 @@ fn merge(dir: &Path, staging: &Staging, plan: &WritePlan, parts: &BundleParts<'_
         }
         staging.move_into_place(&checked(&format!("{}/{SUMS}", bundle_dir(parts.manifest))))?;
     }
-    let mut metadata: Vec<String> = parts.metadata.files().into_iter().map(|(name, _)| name).collect();
-    // Until the timestamp file changes, the medium is what it was before.
-    metadata.sort_by_key(|name| name == "timestamp.json");
-    for name in &metadata {
-        staging.move_into_place(&metadata_path(name))?;
+    let metadata: Vec<String> = parts.metadata.files().into_iter().map(|(name, _)| name).collect();
+    // Until the timestamp file changes, the medium is what it was before; what it names must have its name by then.
+    let (last, named): (Vec<_>, Vec<_>) = metadata.iter().partition(|name| *name == "timestamp.json");
+    for names in [named, last] {
+        for name in names {
+            staging.move_into_place(&metadata_path(name))?;
+        }
+        sync_filesystem(dir)?;
     }
-    sync_filesystem(dir)?;
     for name in plan.outdated(&metadata) {
         remove_file(&dir.join(TOP).join(metadata_path(&name)))?;
     }
