@@ -20,6 +20,7 @@ use std::path::{Path, PathBuf};
 
 use sealift_bundle::source::{Source, SourceError, TOP, open_source};
 use sealift_fs::{PathError, StoreError};
+use sealift_model::escape::with_causes;
 use sealift_model::{Digest, Progress, Timestamp};
 
 use crate::index::IndexError;
@@ -315,13 +316,7 @@ pub(crate) fn current_time(writer: &Writer) -> Result<Timestamp, Refusal> {
 
 /// Writes a refusal to the ledger: its only trace.
 pub(crate) fn record_refusal(writer: &mut Writer, refusal: &Refusal, of: Option<&str>) -> Result<(), StateError> {
-    let mut detail = format!("{}: {refusal}", refusal.code());
-    let mut source = std::error::Error::source(refusal);
-    while let Some(cause) = source {
-        detail.push_str(": ");
-        detail.push_str(&cause.to_string());
-        source = cause.source();
-    }
+    let mut detail = format!("{}: {}", refusal.code(), with_causes(refusal));
     if let Some(medium) = of {
         let _ = write!(detail, " ({medium})");
     }

@@ -7,6 +7,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use sealift_fs::{Mode, PathError, StoreError};
+use sealift_model::escape::with_causes;
 use sealift_model::{Digest, Progress, RelPath};
 use sealift_trust::Role;
 use serde::Serialize;
@@ -111,7 +112,7 @@ fn listed(repository: &Repository, report: &mut ScrubReport) -> Result<BTreeMap<
                     }
                 }
             }
-            Err(error) => report.documents.push(whole_story(&error)),
+            Err(error) => report.documents.push(with_causes(&error)),
         }
     }
     Ok(listed)
@@ -156,7 +157,7 @@ fn check_blobs(
 fn reason(error: &StoreError) -> String {
     match error {
         StoreError::WrongDigest { got, .. } => format!("its bytes have the digest {got}"),
-        other => whole_story(other),
+        other => with_causes(other),
     }
 }
 
@@ -172,11 +173,11 @@ fn check_documents(repository: &Repository, report: &mut ScrubReport) {
         ]);
     }
     let bad = named.into_iter().filter_map(|(role, document)| repository.document(role, document).err());
-    report.documents.extend(bad.map(|error| whole_story(&error)));
+    report.documents.extend(bad.map(|error| with_causes(&error)));
     match repository.verify_ledger(|_| ()) {
         Ok(_) => {}
-        Err(StateError::Ledger(error @ LedgerError::Io(_))) => report.documents.push(whole_story(&error)),
-        Err(error) => report.documents.push(whole_story(&error)),
+        Err(StateError::Ledger(error @ LedgerError::Io(_))) => report.documents.push(with_causes(&error)),
+        Err(error) => report.documents.push(with_causes(&error)),
     }
 }
 
@@ -219,15 +220,4 @@ pub fn carriers(repository: &Repository, digest: &Digest) -> Result<Vec<BundleRo
         }
     }
     Ok(found)
-}
-
-fn whole_story(error: &(dyn std::error::Error + 'static)) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        text.push_str(": ");
-        text.push_str(&cause.to_string());
-        source = cause.source();
-    }
-    sealift_model::escape::printable(&text)
 }

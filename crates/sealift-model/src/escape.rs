@@ -18,6 +18,18 @@ pub fn printable(text: &str) -> String {
     out
 }
 
+/// Returns an error and what caused it in one line, printable: for ledgers and reports, which keep text.
+pub fn with_causes(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        text.push_str(": ");
+        text.push_str(&cause.to_string());
+        source = cause.source();
+    }
+    printable(&text)
+}
+
 /// Returns text of several lines as [`printable`] does, with its line breaks as they are: for what a tool prints as a whole.
 pub fn printable_lines(text: &str) -> String {
     text.split('\n').map(printable).collect::<Vec<_>>().join("\n")
@@ -62,6 +74,24 @@ mod tests {
         assert_eq!(printable("a\u{1b}[2Jb\nc\u{202e}d"), "a\\u{1b}[2Jb\\u{a}c\\u{202e}d");
         assert_eq!(printable("Grüße, 世界"), "Grüße, 世界");
         assert_eq!(printable("\u{61c}\u{3164}\u{fffa}\u{e0041}"), "\\u{61c}\\u{3164}\\u{fffa}\\u{e0041}");
+    }
+
+    #[test]
+    fn causes_follow_their_error_in_one_printable_line() {
+        #[derive(Debug)]
+        struct Outer(std::io::Error);
+        impl std::fmt::Display for Outer {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str("reading a\u{1b}[2J")
+            }
+        }
+        impl std::error::Error for Outer {
+            fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+                Some(&self.0)
+            }
+        }
+        let error = Outer(std::io::Error::other("no such\nmedium"));
+        assert_eq!(with_causes(&error), "reading a\\u{1b}[2J: no such\\u{a}medium");
     }
 
     #[test]

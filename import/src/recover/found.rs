@@ -73,7 +73,7 @@ impl Found {
                 Ok(Some(floors))
             }
             Err(error) if error.is_damage() => {
-                self.damage.push(format!("index.sqlite: {}", chain(&error)));
+                self.damage.push(format!("index.sqlite: {}", sealift_model::escape::with_causes(&error)));
                 self.lost.push("whether the ledger was cut at its end: compare it with the newest receipt".into());
                 Ok(None)
             }
@@ -150,15 +150,4 @@ fn verified(root: &[u8], files: &MetadataFiles) -> Option<Documents> {
         snapshot: reference(set.snapshot()?.version(), &files.snapshot.1),
         targets: reference(set.targets()?.version(), &files.targets.1),
     })
-}
-
-fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        text.push_str(": ");
-        text.push_str(&cause.to_string());
-        source = cause.source();
-    }
-    sealift_model::escape::printable(&text)
 }
