@@ -10,7 +10,9 @@ use sealift_import::ledger::{Ledger, LedgerError};
 use sealift_keys::{KeyFile, KeyFileError, Passphrase};
 use sealift_model::Timestamp;
 use sealift_trust::receipt::ReceiptRefusal;
-use sealift_trust::{Envelope, EvidenceRefusal, Previous, PublicKey, Receipt, Refusal, Statement, TrustedSet};
+use sealift_trust::{
+    Envelope, EvidenceRefusal, Previous, PublicKey, Receipt, Refusal, Request, RequestRefusal, Statement, TrustedSet,
+};
 
 /// The fields of a case, `key: value` a line, in their order.
 struct Case {
@@ -137,6 +139,23 @@ fn receipts_are_accepted_and_refused_as_the_vectors_say() {
         // A weak key is none that anybody pins.
         let pinned = (case.expected() != "key").then_some(&key);
         Receipt::parse_verified(&bytes, pinned).map(|_| ()).map_err(|refusal| word(refusal).to_owned())
+    });
+}
+
+#[test]
+fn requests_are_accepted_and_refused_as_the_vectors_say() {
+    let word = |refusal: RequestRefusal| match refusal {
+        RequestRefusal::Line { .. } | RequestRefusal::NotCanonical => "form",
+        RequestRefusal::Key(_) => "key",
+        RequestRefusal::OtherKey { .. } => "other-key",
+        RequestRefusal::Signature => "signature",
+        _ => "unknown",
+    };
+    compare(&listed("request"), 25, |case| {
+        let bytes = fs::read(directory("request").join(&case.name)).unwrap();
+        let key = sealift_model::digest::unhex(case.text("key")).unwrap().try_into().unwrap();
+        let pinned = (case.expected() != "key").then_some(&key);
+        Request::parse_verified(&bytes, pinned).map(|_| ()).map_err(|refusal| word(refusal).to_owned())
     });
 }
 

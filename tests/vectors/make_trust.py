@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Makes the vectors of docs/format/trust.md, evidence.md, receipt.md, key-file.md and ledger.md, independently of the Rust code.
+"""Makes the vectors of docs/format/trust.md, evidence.md, receipt.md, request.md, key-file.md and ledger.md, independently of the Rust code.
 
 Needs the package `cryptography` (44 or later). Run anywhere; the results are checked in, and running it again makes the same
 bytes. All keys are insecure test keys: their seeds are digests of their names.
@@ -700,6 +700,48 @@ def receipts():
     yield "too-large.txt", sealed(receipt_text([(f"s{n:06}", 1) for n in range(3000)])), "refuse limit"
 
 
+def request_text(volumes=((b"set", 2), (b"set", 10)), blobs=((b"a", 1), (b"bb", 2)), contents=((b"c", 1),), key=SITE):
+    lines = ["sealift request 1", "site: plant-a", f"issued: {NOW}", f"bundle: patches 42 sha256:{sha(b'patches/42')}"]
+    lines += [f"volume: sha256:{sha(name)} {number}" for name, number in volumes]
+    lines += sorted(f"blob: {sha(name)} {size}" for name, size in blobs)
+    lines += sorted(f"content: {sha(name)} {size}" for name, size in contents)
+    return "\n".join([*lines, f"key: ed25519:{key.public.hex()}"]) + "\n"
+
+
+def requests():
+    good = request_text()
+    resign = lambda change: sealed(change(good))
+    yield "accept-all-kinds.txt", sealed(good), "accept"
+    yield "accept-volumes-only.txt", sealed(request_text(blobs=(), contents=())), "accept"
+    yield "accept-blobs-only.txt", sealed(request_text(volumes=(), contents=())), "accept"
+    yield "accept-contents-only.txt", sealed(request_text(volumes=(), blobs=())), "accept"
+    yield "accept-empty-blob.txt", sealed(request_text(blobs=((b"", 0),))), "accept"
+    yield "asks-for-nothing.txt", sealed(request_text((), (), ())), "refuse form"
+    yield "another-key.txt", sealed(request_text(key=STRANGER), STRANGER), "refuse other-key"
+    yield "signature-wrong.txt", sealed(good).replace(b"plant-a", b"plant-b"), "refuse signature"
+    yield "key-weak.txt", sealed(good).replace(SITE.public.hex().encode(), b"01" + b"00" * 31), "refuse key"
+    yield "volumes-not-sorted.txt", sealed(request_text(((b"set", 10), (b"set", 2)))), "refuse form"
+    yield "volume-twice.txt", sealed(request_text(((b"set", 2), (b"set", 2)))), "refuse form"
+    yield "volume-zero.txt", sealed(request_text(((b"set", 0),))), "refuse form"
+    yield "volume-without-tag.txt", resign(lambda t: t.replace("volume: sha256:", "volume: ")), "refuse form"
+    first, second = sorted(f"blob: {sha(name)} {len(name)}\n" for name in (b"a", b"bb"))
+    yield "blobs-not-sorted.txt", resign(lambda t: t.replace(first + second, second + first)), "refuse form"
+    yield "blob-twice.txt", resign(lambda t: t.replace(first, first + first)), "refuse form"
+    yield "blob-of-two-sizes.txt", resign(lambda t: t.replace(first, first + first.replace("\n", "9\n"))), "refuse form"
+    yield "blob-with-tag.txt", resign(lambda t: t.replace("blob: ", "blob: sha256:")), "refuse form"
+    yield "size-with-zero.txt", resign(lambda t: t.replace(first, first[:66 + 5] + "0" + first[66 + 5:])), "refuse form"
+    yield "size-missing.txt", resign(lambda t: t.replace(first, first[:64 + 6] + "\n")), "refuse form"
+    yield "size-beyond-64-bits.txt", resign(lambda t: t.replace(first, first[:-1] + "0" * 20 + "\n")), "refuse form"
+    yield "contents-before-blobs.txt", resign(lambda t: t.replace(first + second, "").replace("key:", first + second + "key:")), "refuse form"
+    yield "sequence-with-zero.txt", resign(lambda t: t.replace("patches 42", "patches 042")), "refuse form"
+    yield "line-ends-of-windows.txt", resign(lambda t: t.replace("\n", "\r\n")), "refuse form"
+    yield "field-unknown.txt", resign(lambda t: t.replace("issued", "note: hello\nissued")), "refuse form"
+    yield "version-2.txt", resign(lambda t: t.replace("request 1", "request 2")), "refuse form"
+    yield "a-receipt.txt", sealed(receipt_text()), "refuse form"
+    yield "text-after-it.txt", sealed(good) + b"one more line\n", "refuse form"
+    yield "last-line-end-missing.txt", sealed(good)[:-1], "refuse form"
+
+
 def rotate(value, count):
     return ((value << count) | (value >> (32 - count))) & 0xFFFFFFFF
 
@@ -803,7 +845,7 @@ def ledgers():
 
 
 def main():
-    for directory in ("trust", "evidence", "receipt", "key-file", "ledger"):
+    for directory in ("trust", "evidence", "receipt", "request", "key-file", "ledger"):
         shutil.rmtree(HERE / directory, ignore_errors=True)
         (HERE / directory).mkdir()
     for name, what, case in trust_accepted():
@@ -814,6 +856,7 @@ def main():
     write_evidence()
     pin = ("key", SITE.public.hex())
     listed("receipt", [(file, data, (pin, ("expect", expect))) for file, data, expect in receipts()])
+    listed("request", [(file, data, (pin, ("expect", expect))) for file, data, expect in requests()])
     secret = ("passphrase", PASSPHRASE)
     listed("key-file", [(file, data, (secret, ("expect", expect))) for file, data, expect in key_files()])
     listed("ledger", [(file, data, (("expect", expect),)) for file, data, expect in ledgers()])

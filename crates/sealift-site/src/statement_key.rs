@@ -6,7 +6,7 @@ use ed25519_dalek::{Signer, SigningKey};
 use sealift_fs::{Mode, read_capped, read_private, write_new};
 use sealift_model::digest::{hex, unhex};
 use sealift_model::{Digest, SiteId, json};
-use sealift_trust::{PublicKey, Receipt, dsse};
+use sealift_trust::{PublicKey, Receipt, Request, dsse};
 use serde::{Deserialize, Serialize};
 use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 
@@ -114,6 +114,12 @@ impl StatementKey {
     pub fn sign_receipt(&self, receipt: &Receipt) -> String {
         let signature = self.sign(receipt.unsigned_text(&self.public).as_bytes());
         receipt.signed_text(&self.public, &signature)
+    }
+
+    /// Returns the signed text of a request.
+    pub fn sign_request(&self, request: &Request) -> String {
+        let signature = self.sign(request.unsigned_text(&self.public).as_bytes());
+        request.signed_text(&self.public, &signature)
     }
 
     /// Returns a DSSE envelope around an in-toto statement.

@@ -14,6 +14,8 @@ pub mod people;
 pub mod policy;
 pub mod receipt;
 pub mod refusal;
+pub mod request;
+mod signed_text;
 pub mod statement;
 mod strict;
 #[cfg(test)]
@@ -27,5 +29,6 @@ pub use people::{People, Person, Power};
 pub use policy::{Policy, Verdict};
 pub use receipt::{Held, Receipt, ReceiptRefusal, VerifiedReceipt};
 pub use refusal::{ExitClass, Refusal};
+pub use request::{Request, RequestRefusal, VerifiedRequest, WantedBlob, WantedVolume};
 pub use statement::{PersonStatement, Said, Statement, StatementKind, Subject};
 pub use trusted_set::{Previous, TrustedSet, TufSet};

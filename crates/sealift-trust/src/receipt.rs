@@ -5,12 +5,13 @@
 
 use std::fmt::Write as _;
 
-use sealift_model::digest::{hex, unhex};
+use sealift_model::digest::hex;
 use sealift_model::escape::printable;
 use sealift_model::{Digest, PersonId, Sequence, SiteId, StreamId, Timestamp};
 
 use crate::key::{KeyError, PublicKey};
 use crate::refusal::ExitClass;
+use crate::signed_text::{LineFault, Lines, Signing, rises, tagged};
 use crate::statement::StatementKind;
 
 /// Largest receipt that is read.
@@ -156,16 +157,16 @@ impl Receipt {
             return Err(ReceiptRefusal::TooLarge);
         }
         let text = std::str::from_utf8(bytes).map_err(|_| ReceiptRefusal::NotCanonical)?;
-        let (receipt, key_bytes, signature) = Lines::new(text).receipt()?;
-        let key = PublicKey::ed25519(&key_bytes).map_err(ReceiptRefusal::Key)?;
-        if let Some(pinned) = pinned_key.filter(|p| **p != key_bytes) {
+        let (receipt, signing) = read(text)?;
+        let key = signing.public().map_err(ReceiptRefusal::Key)?;
+        if let Some(pinned) = pinned_key.filter(|p| **p != signing.key) {
             let (found, pinned) = (key.to_hex(), hex(pinned));
             return Err(ReceiptRefusal::OtherKey { site: receipt.site, found, pinned });
         }
-        if !receipt.is_sorted() || receipt.signed_text(&key, &signature) != text {
+        if !receipt.is_sorted() || receipt.signed_text(&key, &signing.signature) != text {
             return Err(ReceiptRefusal::NotCanonical);
         }
-        if !key.verifies(receipt.unsigned_text(&key).as_bytes(), &signature) {
+        if !key.verifies(receipt.unsigned_text(&key).as_bytes(), &signing.signature) {
             return Err(ReceiptRefusal::Signature);
         }
         Ok(VerifiedReceipt { receipt, key })
@@ -187,8 +188,10 @@ impl Receipt {
     }
 }
 
-fn rises<T: PartialOrd>(list: &[T]) -> bool {
-    list.windows(2).all(|w| matches!(w, [a, b] if a < b))
+impl From<LineFault> for ReceiptRefusal {
+    fn from(LineFault { line, expected }: LineFault) -> Self {
+        Self::Line { line, expected }
+    }
 }
 
 impl std::fmt::Display for Held {
@@ -197,60 +200,20 @@ impl std::fmt::Display for Held {
     }
 }
 
-struct Lines<'a> {
-    rest: std::iter::Peekable<std::str::Split<'a, char>>,
-    number: usize,
+fn read(text: &str) -> Result<(Receipt, Signing), LineFault> {
+    let mut lines = Lines::new(text);
+    lines.first(FIRST_LINE)?;
+    let site = lines.field("site: ", "site: NAME", |t| t.parse().ok())?;
+    let issued = lines.field("issued: ", "issued: TIME", |t| t.parse().ok())?;
+    let ledger_head = lines.field("ledger-head: ", "ledger-head: sha256:DIGEST", tagged)?;
+    let holds = lines.list("holds: ", "holds: STREAM SEQUENCE sha256:DIGEST", held)?;
+    let agreed = lines.list("agreed: ", "agreed: STREAM KIND PERSON...", agreed)?;
+    let waived = lines.list("waived: ", "waived: STREAM TIME sha256:DIGEST", waived)?;
+    let signing = lines.signed_by()?;
+    Ok((Receipt { site, issued, ledger_head, holds, agreed, waived }, signing))
 }
 
-impl<'a> Lines<'a> {
-    fn new(text: &'a str) -> Self {
-        Self { rest: text.split('\n').peekable(), number: 0 }
-    }
-
-    fn receipt(mut self) -> Result<(Receipt, [u8; 32], [u8; 64]), ReceiptRefusal> {
-        self.field(FIRST_LINE, FIRST_LINE, |rest| rest.is_empty().then_some(()))?;
-        let site = self.field("site: ", "site: NAME", |t| t.parse().ok())?;
-        let issued = self.field("issued: ", "issued: TIME", |t| t.parse().ok())?;
-        let ledger_head = self.field("ledger-head: ", "ledger-head: sha256:DIGEST", tagged)?;
-        let holds = self.list("holds: ", "holds: STREAM SEQUENCE sha256:DIGEST", held)?;
-        let agreed = self.list("agreed: ", "agreed: STREAM KIND PERSON...", agreed)?;
-        let waived = self.list("waived: ", "waived: STREAM TIME sha256:DIGEST", waived)?;
-        let key = self.field("key: ed25519:", "key: ed25519:HEX", |t| unhex(t)?.try_into().ok())?;
-        let signature = self.field("signature: ", "signature: HEX", |t| unhex(t)?.try_into().ok())?;
-        Ok((Receipt { site, issued, ledger_head, holds, agreed, waived }, key, signature))
-    }
-
-    /// Reads the lines that begin with `name`, none or more.
-    fn list<T>(
-        &mut self,
-        name: &str,
-        expected: &'static str,
-        read: impl Fn(&str) -> Option<T>,
-    ) -> Result<Vec<T>, ReceiptRefusal> {
-        let mut list = Vec::new();
-        while self.rest.peek().is_some_and(|line| line.starts_with(name)) {
-            list.push(self.field(name, expected, &read)?);
-        }
-        Ok(list)
-    }
-
-    fn field<T>(
-        &mut self,
-        name: &str,
-        expected: &'static str,
-        read: impl FnOnce(&str) -> Option<T>,
-    ) -> Result<T, ReceiptRefusal> {
-        self.number += 1;
-        let line = self.rest.next().and_then(|line| line.strip_prefix(name));
-        line.and_then(read).ok_or(ReceiptRefusal::Line { line: self.number, expected })
-    }
-}
-
-fn tagged(text: &str) -> Option<Digest> {
-    text.strip_prefix("sha256:")?.parse().ok()
-}
-
-fn held(text: &str) -> Option<Held> {
+pub(crate) fn held(text: &str) -> Option<Held> {
     let mut parts = text.split(' ');
     let held = Held {
         stream: parts.next()?.parse().ok()?,
