@@ -8,6 +8,7 @@
 pub mod catalog;
 pub mod closure;
 pub mod date;
+pub mod deb;
 pub mod deb822;
 pub mod decompress;
 pub mod index;
