@@ -11,7 +11,8 @@ use sealift_keys::{KeyFile, KeyFileError, Passphrase};
 use sealift_model::Timestamp;
 use sealift_trust::receipt::ReceiptRefusal;
 use sealift_trust::{
-    Envelope, EvidenceRefusal, Previous, PublicKey, Receipt, Refusal, Request, RequestRefusal, Statement, TrustedSet,
+    Envelope, EvidenceRefusal, NeedList, NeedRefusal, Previous, PublicKey, Receipt, Refusal, Request, RequestRefusal,
+    Statement, TrustedSet,
 };
 
 /// The fields of a case, `key: value` a line, in their order.
@@ -156,6 +157,23 @@ fn requests_are_accepted_and_refused_as_the_vectors_say() {
         let key = sealift_model::digest::unhex(case.text("key")).unwrap().try_into().unwrap();
         let pinned = (case.expected() != "key").then_some(&key);
         Request::parse_verified(&bytes, pinned).map(|_| ()).map_err(|refusal| word(refusal).to_owned())
+    });
+}
+
+#[test]
+fn need_lists_are_accepted_and_refused_as_the_vectors_say() {
+    let word = |refusal: NeedRefusal| match refusal {
+        NeedRefusal::Line { .. } | NeedRefusal::NotCanonical => "form",
+        NeedRefusal::Key(_) => "key",
+        NeedRefusal::OtherKey { .. } => "other-key",
+        NeedRefusal::Signature => "signature",
+        _ => "unknown",
+    };
+    compare(&listed("need"), 40, |case| {
+        let bytes = fs::read(directory("need").join(&case.name)).unwrap();
+        let key = sealift_model::digest::unhex(case.text("key")).unwrap().try_into().unwrap();
+        let pinned = if case.expected() == "key" { Vec::new() } else { vec![key] };
+        NeedList::parse_verified(&bytes, &pinned).map(|_| ()).map_err(|refusal| word(refusal).to_owned())
     });
 }
 

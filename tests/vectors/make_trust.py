@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Makes the vectors of docs/format/trust.md, evidence.md, receipt.md, request.md, key-file.md and ledger.md, independently of the Rust code.
+"""Makes the vectors of docs/format/trust.md, evidence.md, receipt.md, request.md, need-list.md, key-file.md and ledger.md, independently of the Rust code.
 
 Needs the package `cryptography` (44 or later). Run anywhere; the results are checked in, and running it again makes the same
 bytes. All keys are insecure test keys: their seeds are digests of their names.
@@ -742,6 +742,65 @@ def requests():
     yield "last-line-end-missing.txt", sealed(good)[:-1], "refuse form"
 
 
+BASH, OPENSSL = "have: bash 5.2.15-2+b2 amd64 3\n", "have: openssl 3.0.11-1~deb12u2 amd64 1\nhave: openssl 3.0.9-1 amd64 2\n"
+BOOKWORM = "distribution: bookworm amd64 - 3\n"
+LABELLED = "distribution: trixie arm64 group-0123456789ab 1\nhave: tzdata 2026a-1 all 1\n"
+
+
+def need_text(body=BOOKWORM + BASH + OPENSSL, key=SITE):
+    return f"sealift need-list 1\nsite: plant-a\nissued: {NOW}\nas-of: {NOW}\nleft-out: 0\n{body}key: ed25519:{key.public.hex()}\n"
+
+
+def needs():
+    good = need_text()
+    whole = lambda body: sealed(need_text(body))
+    resign = lambda old, new: sealed(good.replace(old, new))
+    yield "accept-one-distribution.txt", sealed(good), "accept"
+    yield "accept-a-label.txt", whole(BOOKWORM + BASH + LABELLED), "accept"
+    yield "accept-hosts-left-out.txt", resign("left-out: 0", "left-out: 12"), "accept"
+    yield "accept-older-than-issued.txt", resign("as-of: 20", "as-of: 19"), "accept"
+    yield "accept-epoch-and-tilde.txt", whole(BOOKWORM + "have: libstdc++6 1:12.2.0-14~x+b1 i386 1\n"), "accept"
+    yield "another-key.txt", sealed(need_text(key=STRANGER), STRANGER), "refuse other-key"
+    yield "signature-wrong.txt", sealed(good).replace(b"plant-a", b"plant-b"), "refuse signature"
+    yield "count-changed.txt", sealed(good).replace(b"- 3\n", b"- 4\n"), "refuse signature"
+    yield "key-weak.txt", sealed(good).replace(SITE.public.hex().encode(), b"01" + b"00" * 31), "refuse key"
+    yield "no-distribution.txt", whole(""), "refuse form"
+    yield "no-package.txt", whole(BOOKWORM), "refuse form"
+    yield "package-before-distribution.txt", whole(BASH + BOOKWORM + BASH), "refuse form"
+    yield "packages-not-sorted.txt", whole(BOOKWORM + OPENSSL + BASH), "refuse form"
+    yield "package-twice.txt", whole(BOOKWORM + BASH + BASH), "refuse form"
+    yield "package-twice-with-other-count.txt", whole(BOOKWORM + BASH.replace(" 3", " 1") + BASH.replace(" 3", " 2")), "refuse form"
+    yield "distributions-not-sorted.txt", whole(LABELLED + BOOKWORM + BASH), "refuse form"
+    yield "distribution-twice.txt", whole(BOOKWORM + BASH + BOOKWORM + OPENSSL), "refuse form"
+    yield "more-than-all-hosts.txt", whole(BOOKWORM.replace("3", "2") + BASH), "refuse form"
+    yield "versions-on-more-than-all-hosts.txt", whole(BOOKWORM + OPENSSL.replace("amd64 1", "amd64 2")), "refuse form"
+    yield "hosts-none.txt", whole(BOOKWORM.replace("3", "0") + BASH.replace(" 3", " 0")), "refuse form"
+    yield "package-on-no-host.txt", whole(BOOKWORM + BASH.replace(" 3", " 0")), "refuse form"
+    yield "hosts-too-many.txt", whole(BOOKWORM.replace("3", "1000001") + BASH), "refuse form"
+    yield "count-with-zero.txt", whole(BOOKWORM + BASH.replace(" 3", " 03")), "refuse form"
+    yield "count-missing.txt", whole(BOOKWORM + BASH.replace(" 3", "")), "refuse form"
+    yield "count-beyond-64-bits.txt", whole(BOOKWORM + BASH.replace(" 3", " 3" + "0" * 20)), "refuse form"
+    yield "escape-in-a-package.txt", whole(BOOKWORM + BASH.replace("bash", "ba\x1b[2Jsh")), "refuse form"
+    yield "escape-in-a-version.txt", whole(BOOKWORM + BASH.replace("+b2", "\x07+b2")), "refuse form"
+    yield "line-separator-in-a-package.txt", whole(BOOKWORM + BASH.replace("bash", "ba\u2028sh")), "refuse form"
+    yield "option-as-a-package.txt", whole(BOOKWORM + BASH.replace("bash", "--bash")), "refuse form"
+    yield "path-as-a-package.txt", whole(BOOKWORM + BASH.replace("bash", "../bash")), "refuse form"
+    yield "package-too-long.txt", whole(BOOKWORM + BASH.replace("bash", "b" * 129)), "refuse form"
+    yield "version-too-long.txt", whole(BOOKWORM + BASH.replace("5.2", "5" * 257)), "refuse form"
+    yield "codename-in-capitals.txt", whole(BOOKWORM.replace("bookworm", "Bookworm") + BASH), "refuse form"
+    yield "label-empty.txt", whole(BOOKWORM.replace(" - ", "  ") + BASH), "refuse form"
+    yield "host-named.txt", whole(BOOKWORM + "host: web1\n" + BASH), "refuse form"
+    yield "as-of-after-issued.txt", resign("as-of: 20", "as-of: 21"), "refuse form"
+    yield "left-out-missing.txt", resign("left-out: 0\n", ""), "refuse form"
+    yield "line-ends-of-windows.txt", resign("\n", "\r\n"), "refuse form"
+    yield "blank-at-a-line-end.txt", resign("plant-a\n", "plant-a \n"), "refuse form"
+    yield "field-unknown.txt", resign("left-out", "note: hello\nleft-out"), "refuse form"
+    yield "version-2.txt", resign("need-list 1", "need-list 2"), "refuse form"
+    yield "a-receipt.txt", sealed(receipt_text()), "refuse form"
+    yield "text-after-it.txt", sealed(good) + b"one more line\n", "refuse form"
+    yield "last-line-end-missing.txt", sealed(good)[:-1], "refuse form"
+
+
 def rotate(value, count):
     return ((value << count) | (value >> (32 - count))) & 0xFFFFFFFF
 
@@ -845,7 +904,7 @@ def ledgers():
 
 
 def main():
-    for directory in ("trust", "evidence", "receipt", "request", "key-file", "ledger"):
+    for directory in ("trust", "evidence", "receipt", "request", "need", "key-file", "ledger"):
         shutil.rmtree(HERE / directory, ignore_errors=True)
         (HERE / directory).mkdir()
     for name, what, case in trust_accepted():
@@ -857,6 +916,7 @@ def main():
     pin = ("key", SITE.public.hex())
     listed("receipt", [(file, data, (pin, ("expect", expect))) for file, data, expect in receipts()])
     listed("request", [(file, data, (pin, ("expect", expect))) for file, data, expect in requests()])
+    listed("need", [(file, data, (pin, ("expect", expect))) for file, data, expect in needs()])
     secret = ("passphrase", PASSPHRASE)
     listed("key-file", [(file, data, (secret, ("expect", expect))) for file, data, expect in key_files()])
     listed("ledger", [(file, data, (("expect", expect),)) for file, data, expect in ledgers()])

@@ -6,7 +6,7 @@ use ed25519_dalek::{Signer, SigningKey};
 use sealift_fs::{Mode, read_capped, read_private, write_new};
 use sealift_model::digest::{hex, unhex};
 use sealift_model::{Digest, SiteId, json};
-use sealift_trust::{PublicKey, Receipt, Request, dsse};
+use sealift_trust::{NeedList, PublicKey, Receipt, Request, dsse};
 use serde::{Deserialize, Serialize};
 use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 
@@ -120,6 +120,12 @@ impl StatementKey {
     pub fn sign_request(&self, request: &Request) -> String {
         let signature = self.sign(request.unsigned_text(&self.public).as_bytes());
         request.signed_text(&self.public, &signature)
+    }
+
+    /// Returns the signed text of a need-list.
+    pub fn sign_need(&self, list: &NeedList) -> String {
+        let signature = self.sign(list.unsigned_text(&self.public).as_bytes());
+        list.signed_text(&self.public, &signature)
     }
 
     /// Returns a DSSE envelope around an in-toto statement.

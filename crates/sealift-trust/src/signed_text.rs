@@ -1,4 +1,4 @@
-//! What receipts and requests have in common: lines of text in a fixed order, a key and a signature at their end.
+//! What receipts, requests and need-lists have in common: lines of text in a fixed order, a key and a signature at their end.
 //!
 //! Only splitting and the small readers of fields are here. That a text is the one spelling of what it says is each
 //! document's own business: it prints what it read and compares.
@@ -33,6 +33,11 @@ impl<'a> Lines<'a> {
         self.field(line, line, |rest| rest.is_empty().then_some(()))
     }
 
+    /// Tells whether the next line begins with `name`.
+    pub(crate) fn begins(&mut self, name: &str) -> bool {
+        self.rest.peek().is_some_and(|line| line.starts_with(name))
+    }
+
     /// Reads the lines that begin with `name`, none or more.
     pub(crate) fn list<T>(
         &mut self,
@@ -41,7 +46,7 @@ impl<'a> Lines<'a> {
         read: impl Fn(&str) -> Option<T>,
     ) -> Result<Vec<T>, LineFault> {
         let mut list = Vec::new();
-        while self.rest.peek().is_some_and(|line| line.starts_with(name)) {
+        while self.begins(name) {
             list.push(self.field(name, expected, &read)?);
         }
         Ok(list)
