@@ -6,7 +6,6 @@ use std::fmt::Write as _;
 use sealift_model::Digest;
 
 use crate::layout::blob_path;
-use crate::manifest::Manifest;
 
 /// What is written as `HOWTO-VERIFY.txt`.
 pub const HOWTO: &str = include_str!("../assets/HOWTO-VERIFY.txt");
@@ -21,10 +20,10 @@ pub(crate) fn sums(files: &BTreeMap<String, Digest>) -> String {
     })
 }
 
-/// Returns the sums of one bundle, with paths relative to its directory.
-pub(crate) fn bundle_sums(manifest: &Manifest, id: Digest, evidence: &[(String, Digest)]) -> String {
-    let mut files = BTreeMap::from([("manifest.json".to_owned(), id)]);
-    files.extend(evidence.iter().map(|(name, digest)| (format!("evidence/{name}"), *digest)));
-    files.extend(manifest.blobs().into_keys().map(|blob| (format!("../../../{}", blob_path(&blob)), blob)));
+/// Returns the sums of one bundle on a medium: of these documents in its directory, and of these blobs. Paths are relative
+/// to that directory.
+pub(crate) fn bundle_sums(blobs: impl Iterator<Item = Digest>, documents: Vec<(String, Digest)>) -> String {
+    let mut files = BTreeMap::from_iter(documents);
+    files.extend(blobs.map(|blob| (format!("../../../{}", blob_path(&blob)), blob)));
     sums(&files)
 }

@@ -25,4 +25,4 @@ pub use metadata::{MetadataFiles, list_bundles, read_metadata};
 pub use source::{Source, SourceError, SourceRefusal, open_source};
 pub use trust::{TrustError, verify_metadata};
 pub use verify::{VerifyError, VerifyOptions, VerifyRefusal, VerifyReport, verify};
-pub use write::{BlobProvider, BundleParts, WriteError, WriteReport, write};
+pub use write::{BlobProvider, BundleParts, WriteError, WriteOptions, WriteReport, write, write_proven};

@@ -1,27 +1,32 @@
-//! Writes a bundle to a medium: a new `SEALIFT`, or one bundle more in one of ours.
+//! Writes a bundle to a medium: a new `SEALIFT`, or one bundle more in one of ours; or one volume of it.
 //!
-//! Everything is built beside its place and made durable first. A new `SEALIFT` then gets its name in one step; an
-//! existing one gets blobs, then the bundle's directory, then metadata with the timestamp file last, so that a killed run
-//! leaves a medium on which all that was there before still verifies. Copies are hashed while they are copied; hard links
-//! are not read. The same parts give the same bytes.
+//! Everything is built beside its place, made durable, and read back past the page cache ([`Proof`]) first. A new `SEALIFT`
+//! then gets its name in one step; an existing one gets blobs, then the bundle's directory, then metadata with the
+//! timestamp file last, so that a killed run leaves a medium on which all that was there before still verifies. Copies
+//! are hashed while they are copied; hard links are not read. The same parts give the same bytes.
 
+mod blobs;
+mod merge;
 mod plan;
+pub(crate) mod prove;
 mod target;
 
 use std::io;
 use std::path::{Path, PathBuf};
 
-use sealift_fs::{PathError, Store, medium, remove_file, sync_filesystem};
+use sealift_fs::{PathError, Store, medium};
 use sealift_model::{Digest, Progress, RelPath};
 
-use crate::convenience::bundle_sums;
-use crate::layout::{self, SUMS, blob_path, checked, metadata_path};
-use crate::manifest::{Manifest, Stored};
+use crate::layout::{self, checked};
+use crate::manifest::Manifest;
 use crate::metadata::MetadataFiles;
-use crate::source::{Source, SourceError, TOP};
-use crate::staging::{CopyError, Staging, digest_of};
+use crate::source::{SourceError, TOP};
+use crate::staging::Staging;
+use blobs::Writer;
+use prove::Job;
 
-pub use plan::{WritePlan, plan_write};
+pub use plan::{Missing, WritePlan, plan_write};
+pub use prove::{Finding, Proof};
 pub use target::check_target;
 
 /// What goes onto the medium.
@@ -38,10 +43,53 @@ pub struct BundleParts<'a> {
     pub blobs: &'a dyn BlobProvider,
 }
 
+/// How a bundle is written.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct WriteOptions<'a> {
+    /// Only what lies on one volume of a set; `None` writes the whole bundle.
+    pub volume: Option<VolumePart<'a>>,
+    /// Writes where other files lie, too.
+    pub beside_other_files: bool,
+    /// Size in bytes of the largest file that the medium's file system takes, where that is known.
+    pub largest_file: Option<u64>,
+}
+
+/// One volume of a set (format/volumes).
+#[derive(Debug, Clone, Copy)]
+pub struct VolumePart<'a> {
+    /// Its number, from 1.
+    pub number: u32,
+    /// The signed list of volumes, which is written as `volume-<number>.dsse.json`.
+    pub envelope: &'a [u8],
+    /// Digest and size in bytes of each blob and piece that lies on it.
+    pub blobs: &'a [(Digest, u64)],
+}
+
 /// Tells where blobs lie on this machine.
 pub trait BlobProvider: Sync {
     /// Returns the file with the stored bytes of a blob.
     fn blob_file(&self, blob: &Digest) -> PathBuf;
+
+    /// Returns where the bytes lie: a whole file, which may be hard-linked, or a part of one.
+    fn blob_at(&self, blob: &Digest) -> BlobAt {
+        BlobAt::Whole(self.blob_file(blob))
+    }
+}
+
+/// Where the bytes of a blob or piece lie.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum BlobAt {
+    /// All of this file.
+    Whole(PathBuf),
+    /// A part of a file, in bytes.
+    Part {
+        /// The file.
+        file: PathBuf,
+        /// Where in it the part begins.
+        offset: u64,
+        /// How long it is.
+        size: u64,
+    },
 }
 
 impl BlobProvider for Store {
@@ -61,10 +109,16 @@ pub struct WriteReport {
     pub blobs_written: u64,
     /// Blobs that were there.
     pub blobs_present: u64,
+    /// Blobs of [`WriteReport::blobs_written`] that a run before had copied when it was cut.
+    pub blobs_taken_up: u64,
     /// Bytes copied; linked blobs are not counted.
     pub bytes_copied: u64,
     /// Whether blobs are hard links to the producer's store.
     pub linked: bool,
+    /// Digest of `SHA256SUMS`, which names every file on the medium.
+    pub sums: Digest,
+    /// What reading back showed.
+    pub proof: Proof,
 }
 
 /// Why nothing was written, or not all of it.
@@ -122,16 +176,76 @@ pub enum WriteError {
         /// The size found.
         found_size: u64,
     },
+    /// Files of somebody else lie there.
+    #[error("{path} holds files that are not sealift's: {}{}", names.join(", "), and_more(*more))]
+    OtherFiles {
+        /// Where.
+        path: String,
+        /// Some of them.
+        names: Vec<String>,
+        /// How many more there are.
+        more: usize,
+    },
+    /// A blob is larger than any file that the medium's file system takes.
+    #[error("blob {blob} ({of}) has {size} bytes, and the file system at {path} takes no file of more than {limit}")]
+    LargestFile {
+        /// Its digest.
+        blob: Digest,
+        /// A file it belongs to.
+        of: RelPath,
+        /// Its size in bytes.
+        size: u64,
+        /// The largest size in bytes.
+        limit: u64,
+        /// Where.
+        path: String,
+    },
+    /// A file is not on the medium as it was written.
+    #[error("{path} is not on the medium as it was written: {finding}{}", and_more(*more))]
+    NotProven {
+        /// The file, under the name that it had when it was read back.
+        path: String,
+        /// What is there instead.
+        finding: Finding,
+        /// How many more files differ, at least.
+        more: usize,
+    },
+    /// A file was written without an error and cannot be read back.
+    #[error("{path} was written and cannot be read back")]
+    NotReadBack {
+        /// The file.
+        path: String,
+        /// Why.
+        #[source]
+        source: Box<PathError>,
+    },
     /// The parts do not belong together.
     #[error("the parts of the bundle do not fit together: {0}")]
     Parts(&'static str),
 }
 
-/// Writes the bundle below `dir`, the directory that holds or will hold `SEALIFT`. It is made if only it is missing.
+fn and_more(more: usize) -> String {
+    if more == 0 { String::new() } else { format!(", and {more} more") }
+}
+
+/// Writes the whole bundle below `dir` as [`write_proven`] does, and nothing beside files of others.
 pub fn write(dir: &Path, parts: &BundleParts<'_>, progress: &dyn Progress) -> Result<WriteReport, WriteError> {
+    write_proven(dir, parts, &WriteOptions::default(), progress)
+}
+
+/// Writes the bundle, or one volume of it, below `dir`, the directory that holds or will hold `SEALIFT`, and reads it back
+/// past the page cache before it gets its name. `dir` is made if only it is missing.
+///
+/// A run that was cut is finished by calling this again: what it left is read, and not written again if it is right.
+pub fn write_proven(
+    dir: &Path,
+    parts: &BundleParts<'_>,
+    options: &WriteOptions<'_>,
+    progress: &dyn Progress,
+) -> Result<WriteReport, WriteError> {
     check_parts(parts)?;
     let made = target::make(dir)?;
-    let written = write_into(dir, parts, progress);
+    let written = write_into(dir, parts, options, progress);
     if written.is_err() && made {
         // One that was filled meanwhile by somebody else stays.
         let _ = medium::remove_empty_dir(dir);
@@ -139,30 +253,54 @@ pub fn write(dir: &Path, parts: &BundleParts<'_>, progress: &dyn Progress) -> Re
     written
 }
 
-fn write_into(dir: &Path, parts: &BundleParts<'_>, progress: &dyn Progress) -> Result<WriteReport, WriteError> {
-    let plan = plan_write(dir, parts)?;
-    let mut staging = Staging::begin(dir)?;
-    let mut writer = Writer { parts, staging: &mut staging, progress, dir, copied: 0, linked: false };
+fn write_into(
+    dir: &Path,
+    parts: &BundleParts<'_>,
+    options: &WriteOptions<'_>,
+    progress: &dyn Progress,
+) -> Result<WriteReport, WriteError> {
+    target::check_files(dir, options)?;
+    let plan = plan_write(dir, parts, options)?;
+    target::check_largest(dir, &plan.missing, options)?;
+    let mut staging = Staging::take_up(dir, &plan.wanted())?;
+    let mut writer = Writer::new(parts, options, dir, &mut staging, progress);
     writer.blobs(&plan)?;
     writer.documents(&plan)?;
-    let (copied, linked) = (writer.copied, writer.linked);
-    note_existing(&mut staging, &plan, dir)?;
-    staging.write_convenience()?;
+    let counts = writer.counts();
+    merge::note_existing(&mut staging, &plan, dir)?;
+    let sums = staging.write_convenience()?;
+    staging.sync()?;
+    let proof = prove::prove(&jobs(dir, &staging, &plan, parts), counts.linked, progress)?;
     let existed = plan.existing.is_some();
     if existed {
-        merge(dir, &staging, &plan, parts)?;
+        merge::merge(dir, &staging, &plan, (parts, options))?;
     } else {
         staging.publish()?;
     }
-    let blobs_written = plan.missing.len() as u64;
     Ok(WriteReport {
         path: dir.join(TOP),
         existed,
-        blobs_written,
-        blobs_present: parts.manifest.totals.blobs.saturating_sub(blobs_written),
-        bytes_copied: copied,
-        linked,
+        blobs_written: plan.missing.len() as u64,
+        blobs_present: plan.present.len() as u64,
+        blobs_taken_up: counts.taken_up,
+        bytes_copied: counts.copied,
+        linked: counts.linked > 0,
+        sums,
+        proof,
     })
+}
+
+/// Returns what is read back: all that this run wrote, and the blobs of this bundle that were on the medium before.
+fn jobs(dir: &Path, staging: &Staging, plan: &WritePlan, parts: &BundleParts<'_>) -> Vec<Job> {
+    let new =
+        staging.written().map(|(name, file)| Job { name: name.clone(), at: staging.path(name), file: file.clone() });
+    let there = plan.present.iter().filter_map(|(blob, size)| {
+        let name = layout::blob_path(blob);
+        let at = dir.join(TOP).join(&name);
+        let linked = matches!(parts.blobs.blob_at(blob), BlobAt::Whole(file) if medium::same_file(&file, &at));
+        (!linked).then(|| Job { name, at, file: prove::WrittenFile::known(*blob, *size) })
+    });
+    new.chain(there).collect()
 }
 
 fn check_parts(parts: &BundleParts<'_>) -> Result<(), WriteError> {
@@ -178,96 +316,8 @@ fn check_parts(parts: &BundleParts<'_>) -> Result<(), WriteError> {
     Ok(())
 }
 
-struct Writer<'a> {
-    parts: &'a BundleParts<'a>,
-    staging: &'a mut Staging,
-    progress: &'a dyn Progress,
-    dir: &'a Path,
-    copied: u64,
-    linked: bool,
-}
-
-impl Writer<'_> {
-    fn blobs(&mut self, plan: &WritePlan) -> Result<(), WriteError> {
-        self.progress.phase("Writing blobs", Some(plan.bytes));
-        let mut must_copy = false;
-        for (blob, of) in &plan.missing {
-            must_copy = must_copy || !self.link(blob, of)?;
-            if must_copy {
-                self.check_space(plan)?;
-                self.copy(blob, of)?;
-            }
-        }
-        Ok(())
-    }
-
-    fn link(&mut self, blob: &Stored, of: &RelPath) -> Result<bool, WriteError> {
-        let from = self.parts.blobs.blob_file(&blob.sha256);
-        let size = medium::open_file(&from).map(|(_, size)| size).map_err(|e| unreadable(blob, of, &e))?;
-        if size != blob.size {
-            let found = medium::open_file(&from).map_err(|e| unreadable(blob, of, &e))?.0;
-            let found =
-                digest_of(found).map_err(|source| WriteError::Blob { blob: blob.sha256, of: of.clone(), source })?;
-            return Err(WriteError::Damaged { blob: blob.sha256, of: of.clone(), found, found_size: size });
-        }
-        let linked = self.staging.link(&from, &blob_path(&blob.sha256), blob.sha256)?;
-        if linked {
-            self.linked = true;
-            self.progress.advance(blob.size);
-        }
-        Ok(linked)
-    }
-
-    /// Asked before the first copy only: links take no space.
-    fn check_space(&self, plan: &WritePlan) -> Result<(), WriteError> {
-        if self.copied > 0 {
-            return Ok(());
-        }
-        target::check_space(self.dir, plan.bytes, self.parts.manifest_bytes.len() as u64)
-    }
-
-    fn copy(&mut self, blob: &Stored, of: &RelPath) -> Result<(), WriteError> {
-        let from = self.parts.blobs.blob_file(&blob.sha256);
-        let (mut file, _) = medium::open_file(&from).map_err(|e| unreadable(blob, of, &e))?;
-        let tick = &mut |n| self.progress.advance(n);
-        let copied = self.staging.copy(&mut file, &blob_path(&blob.sha256), blob.size, tick);
-        let (found, found_size) = copied.map_err(|error| match error {
-            CopyError::Read(source) => WriteError::Blob { blob: blob.sha256, of: of.clone(), source },
-            CopyError::Write(error) => error.into(),
-        })?;
-        if found != blob.sha256 {
-            return Err(WriteError::Damaged { blob: blob.sha256, of: of.clone(), found, found_size });
-        }
-        self.copied += found_size;
-        Ok(())
-    }
-
-    /// Writes manifest, evidence, their sums and the metadata.
-    fn documents(&mut self, plan: &WritePlan) -> Result<(), WriteError> {
-        for (name, bytes) in self.parts.metadata.files() {
-            self.staging.write(&metadata_path(&name), bytes)?;
-        }
-        if plan.bundle_present && plan.evidence.is_empty() {
-            return Ok(());
-        }
-        let dir = bundle_dir(self.parts.manifest);
-        for (name, bytes) in self.parts.evidence.iter().filter(|(name, _)| plan.evidence.contains(name)) {
-            self.staging.write(&evidence_place(self.parts.manifest, name), bytes)?;
-        }
-        let evidence: Vec<_> = self.parts.evidence.iter().map(|(name, b)| (name.clone(), Digest::of(b))).collect();
-        self.staging.write(&checked(&format!("{dir}/manifest.json")), self.parts.manifest_bytes)?;
-        let text = bundle_sums(self.parts.manifest, Digest::of(self.parts.manifest_bytes), &evidence);
-        Ok(self.staging.write(&checked(&format!("{dir}/{SUMS}")), text.as_bytes())?)
-    }
-}
-
 fn existing_error(dir: &Path, source: SourceError) -> WriteError {
     WriteError::Existing { path: crate::source::shown(&dir.join(TOP)), source: Box::new(source) }
-}
-
-fn unreadable(blob: &Stored, of: &RelPath, error: &PathError) -> WriteError {
-    let source = io::Error::new(error.kind(), error.to_string());
-    WriteError::Blob { blob: blob.sha256, of: of.clone(), source }
 }
 
 fn evidence_place(manifest: &Manifest, name: &str) -> RelPath {
@@ -279,50 +329,6 @@ fn bundle_dir(manifest: &Manifest) -> RelPath {
     checked(&format!("bundles/{}/{}", manifest.stream, manifest.sequence))
 }
 
-/// Enters what stays of an existing medium into the sums.
-fn note_existing(staging: &mut Staging, plan: &WritePlan, dir: &Path) -> Result<(), WriteError> {
-    let Some(existing) = &plan.existing else { return Ok(()) };
-    let failed = |source| existing_error(dir, source);
-    for (blob, _) in &existing.survey.blobs {
-        staging.note(&blob_path(blob), *blob);
-    }
-    for path in existing.kept.iter().filter(|path| !staging.knows(path)).collect::<Vec<_>>() {
-        let (file, _) = existing.source.open(path).map_err(failed)?;
-        let digest = digest_of(file).map_err(|e| failed(existing.source.fault(path, e)))?;
-        staging.note(path, digest);
-    }
-    Ok(())
-}
-
-/// Moves what was built into an existing `SEALIFT`, in the order that keeps it verifiable throughout.
-fn merge(dir: &Path, staging: &Staging, plan: &WritePlan, parts: &BundleParts<'_>) -> Result<(), WriteError> {
-    staging.sync()?;
-    for (blob, _) in &plan.missing {
-        staging.move_into_place(&blob_path(&blob.sha256))?;
-    }
-    sync_filesystem(dir)?;
-    if !plan.bundle_present {
-        staging.move_into_place(&bundle_dir(parts.manifest))?;
-    } else if !plan.evidence.is_empty() {
-        for name in &plan.evidence {
-            staging.move_into_place(&evidence_place(parts.manifest, name))?;
-        }
-        staging.move_into_place(&checked(&format!("{}/{SUMS}", bundle_dir(parts.manifest))))?;
-    }
-    let metadata: Vec<String> = parts.metadata.files().into_iter().map(|(name, _)| name).collect();
-    // Until the timestamp file changes, the medium is what it was before; what it names must have its name by then.
-    let (last, named): (Vec<_>, Vec<_>) = metadata.iter().partition(|name| *name == "timestamp.json");
-    for names in [named, last] {
-        for name in names {
-            staging.move_into_place(&metadata_path(name))?;
-        }
-        sync_filesystem(dir)?;
-    }
-    for name in plan.outdated(&metadata) {
-        remove_file(&dir.join(TOP).join(metadata_path(&name)))?;
-    }
-    for name in ["HOWTO-VERIFY.txt", "verify.py", SUMS] {
-        staging.move_into_place(&checked(name))?;
-    }
-    Ok(sync_filesystem(dir)?)
+fn volume_place(manifest: &Manifest, number: u32) -> RelPath {
+    checked(&format!("{}/volume-{number}.dsse.json", bundle_dir(manifest)))
 }

@@ -5,24 +5,39 @@ use std::path::Path;
 
 use sealift_model::{Digest, RelPath};
 
-use super::{BundleParts, WriteError};
+use super::{BundleParts, VolumePart, WriteError, WriteOptions, volume_place};
 use crate::layout::{self, SUMS, Survey, metadata_path};
-use crate::manifest::{Manifest, Stored};
+use crate::manifest::Manifest;
 use crate::metadata::listed_targets;
-use crate::source::{Directory, Source, SourceError, TOP};
+use crate::source::{Directory, Source, SourceError, SourceRefusal, TOP};
 
 /// What is to be written to a medium.
 #[derive(Debug)]
 pub struct WritePlan {
-    /// Blobs that are not there yet, each with a file it belongs to.
-    pub missing: Vec<(Stored, RelPath)>,
-    /// Their size together.
+    /// Blobs that are not there yet.
+    pub missing: Vec<Missing>,
+    /// Digests and sizes of the blobs that are there already.
+    pub present: Vec<(Digest, u64)>,
+    /// Size of the missing ones together, in bytes.
     pub bytes: u64,
     /// Whether the bundle's own directory is there already.
     pub bundle_present: bool,
     /// Names of the evidence files that are not there yet, or have other bytes there.
     pub evidence: Vec<String>,
+    /// Whether the medium lacks the signed list of volumes that it should have.
+    pub volume_missing: bool,
     pub(super) existing: Option<Existing>,
+}
+
+/// A blob that is to be written.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Missing {
+    /// Its digest.
+    pub sha256: Digest,
+    /// Its size in bytes.
+    pub size: u64,
+    /// A file it belongs to; of pieces, the list of volumes.
+    pub of: RelPath,
 }
 
 /// A `SEALIFT` of ours.
@@ -35,6 +50,21 @@ pub(super) struct Existing {
 }
 
 impl WritePlan {
+    /// Returns what a run that was cut may have left, and this one would write.
+    pub(super) fn wanted(&self) -> BTreeMap<Digest, u64> {
+        self.missing.iter().map(|blob| (blob.sha256, blob.size)).collect()
+    }
+
+    /// Returns all blobs of the bundle that are to be on the medium.
+    pub(super) fn blobs(&self) -> impl Iterator<Item = Digest> {
+        self.missing.iter().map(|blob| blob.sha256).chain(self.present.iter().map(|(blob, _)| *blob))
+    }
+
+    /// Tells whether the bundle's own directory gets anything new.
+    pub(super) fn changes_bundle(&self) -> bool {
+        !self.bundle_present || !self.evidence.is_empty() || self.volume_missing
+    }
+
     /// Returns snapshot and targets files that the new metadata replaces.
     pub(super) fn outdated(&self, new: &[String]) -> Vec<String> {
         let names = self.existing.iter().flat_map(|e| &e.survey.metadata);
@@ -46,18 +76,14 @@ impl WritePlan {
 }
 
 /// Looks at a medium and tells what writing the bundle would add. **Does not write to the disk.**
-pub fn plan_write(dir: &Path, parts: &BundleParts<'_>) -> Result<WritePlan, WriteError> {
+pub fn plan_write(dir: &Path, parts: &BundleParts<'_>, options: &WriteOptions<'_>) -> Result<WritePlan, WriteError> {
     let existing = if dir.join(TOP).symlink_metadata().is_ok() { Some(existing(dir, parts)?) } else { None };
     let there: BTreeMap<Digest, u64> =
         existing.iter().flat_map(|e| &e.survey.blobs).map(|(digest, size)| (*digest, *size)).collect();
-    let mut missing = Vec::new();
-    for entry in parts.manifest.blobs().into_values() {
-        // A blob of the wrong size is a damaged one: it is written again.
-        if let Some(stored) = entry.stored.filter(|s| there.get(&s.sha256) != Some(&s.size)) {
-            missing.push((stored, entry.path.clone()));
-        }
-    }
-    let bytes = missing.iter().fold(0_u64, |sum, (blob, _)| sum.saturating_add(blob.size));
+    // A blob of the wrong size is a damaged one: it is written again.
+    let (present, missing): (Vec<_>, Vec<_>) =
+        carried(parts.manifest, options).into_iter().partition(|blob| there.get(&blob.sha256) == Some(&blob.size));
+    let bytes = missing.iter().fold(0_u64, |sum, blob| sum.saturating_add(blob.size));
     let own = (&parts.manifest.stream, parts.manifest.sequence);
     let mut bundles = existing.iter().flat_map(|e| &e.survey.bundles);
     let bundle_present = bundles.any(|b| (&b.stream, b.sequence) == own);
@@ -65,7 +91,39 @@ pub fn plan_write(dir: &Path, parts: &BundleParts<'_>) -> Result<WritePlan, Writ
         Some(existing) if bundle_present => new_evidence(existing, parts, dir)?,
         _ => parts.evidence.iter().map(|(name, _)| name.clone()).collect(),
     };
-    Ok(WritePlan { missing, bytes, bundle_present, evidence, existing })
+    let volume_missing = match (&existing, &options.volume) {
+        (Some(existing), Some(volume)) => lacks(existing, parts.manifest, volume, dir)?,
+        (None, volume) => volume.is_some(),
+        (Some(_), None) => false,
+    };
+    let present = present.into_iter().map(|blob| (blob.sha256, blob.size)).collect();
+    Ok(WritePlan { missing, present, bytes, bundle_present, evidence, volume_missing, existing })
+}
+
+/// Returns what is to be on the medium: the manifest's blobs, or those of the volume.
+pub(super) fn carried(manifest: &Manifest, options: &WriteOptions<'_>) -> Vec<Missing> {
+    let blobs = manifest.blobs();
+    let Some(volume) = &options.volume else {
+        let whole = |entry: &crate::manifest::FileEntry| {
+            let stored = entry.stored?;
+            Some(Missing { sha256: stored.sha256, size: stored.size, of: entry.path.clone() })
+        };
+        return blobs.into_values().filter_map(whole).collect();
+    };
+    let list = volume_place(manifest, volume.number);
+    let of = |blob: &Digest| blobs.get(blob).map_or_else(|| list.clone(), |entry| entry.path.clone());
+    volume.blobs.iter().map(|(sha256, size)| Missing { sha256: *sha256, size: *size, of: of(sha256) }).collect()
+}
+
+/// Tells whether the list of volumes is not there yet.
+fn lacks(existing: &Existing, manifest: &Manifest, volume: &VolumePart<'_>, dir: &Path) -> Result<bool, WriteError> {
+    let path = volume_place(manifest, volume.number);
+    match existing.source.read(&path, volume.envelope.len() as u64) {
+        Ok(bytes) if bytes == volume.envelope => Ok(false),
+        Err(SourceError::Refused(SourceRefusal::Missing(_))) => Ok(true),
+        Ok(_) | Err(SourceError::Refused(_)) => Err(WriteError::Taken(path)),
+        Err(error) => Err(super::existing_error(dir, error)),
+    }
 }
 
 /// People may have signed since the bundle was written: what they said is added, and nothing is taken away.

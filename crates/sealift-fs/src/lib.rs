@@ -6,6 +6,7 @@
 pub mod append;
 pub mod beneath;
 pub mod database;
+pub mod direct;
 pub mod error;
 #[cfg(feature = "fault")]
 pub mod fault;
@@ -26,6 +27,7 @@ pub mod tree;
 pub use append::{append, cut, open, read_tail, sync_filesystem};
 pub use beneath::Beneath;
 pub use database::commit;
+pub use direct::{Bypass, PastCache};
 pub use error::PathError;
 pub use file::{
     Mode, copy_hashed, create_dir, create_dir_all, free_bytes, link_or_copy, list_dir, open_file, read_capped,

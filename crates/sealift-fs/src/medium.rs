@@ -50,6 +50,21 @@ pub fn hard_link(from: &Path, to: &Path) -> Result<bool, PathError> {
     }
 }
 
+/// Asks the kernel to begin writing a file to the medium, so that the sync at the end has less to wait for. An advice.
+pub fn begin_writeback(file: &OutFile) {
+    // "Not needed in memory soon" starts the writing of dirty pages at once.
+    let _ = rustix::fs::fadvise(file.file(), 0, None, rustix::fs::Advice::DontNeed);
+}
+
+/// Tells whether two names are one file; false if either cannot be looked at.
+pub fn same_file(one: &Path, other: &Path) -> bool {
+    let look = |path: &Path| path.symlink_metadata().ok().filter(std::fs::Metadata::is_file);
+    match (look(one), look(other)) {
+        (Some(one), Some(other)) => (one.dev(), one.ino()) == (other.dev(), other.ino()),
+        _ => false,
+    }
+}
+
 /// Renames within one file system, replacing a file of that name. Not synced.
 pub fn move_to(from: &Path, to: &Path) -> Result<(), PathError> {
     raw::rename(from, to).context("rename to", to)

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use sealift_bundle::manifest::Manifest;
-use sealift_bundle::write::{BundleParts, WriteReport, write};
+use sealift_bundle::write::{BundleParts, WriteOptions, WriteReport, write};
 use sealift_fs::Lock;
 use sealift_model::{Progress, Sequence, StreamId};
 use serde::Serialize;
@@ -43,7 +43,7 @@ pub fn list(state: &State, only: Option<&StreamId>) -> Result<Vec<Listed>, Build
 
 /// Refuses a directory into which a bundle with this manifest could not be written now. Asked before a number is taken.
 pub fn check_target(state: &State, manifest: &Manifest, to: &Path) -> Result<(), BuildError> {
-    sealift_bundle::write::check_target(to, manifest, state.store())
+    sealift_bundle::write::check_target(to, manifest, state.store(), &WriteOptions::default())
         .map_err(|source| BuildError::Target { dir: to.to_owned(), source: Box::new(source) })
 }
 

@@ -74,6 +74,15 @@ fn write(error: &BuildError, source: &WriteError) -> CommandError {
         WriteError::Existing { .. } | WriteError::Taken(_) | WriteError::Unlisted(_) => {
             failure.hint("use an empty medium")
         }
+        WriteError::OtherFiles { .. } => {
+            failure.hint("use an empty medium, or write beside these files with --beside-other-files")
+        }
+        WriteError::LargestFile { .. } => {
+            failure.hint("use a medium with another file system (exFAT, ext4), or cut the bundle into smaller volumes")
+        }
+        WriteError::NotProven { .. } | WriteError::NotReadBack { .. } => {
+            failure.hint("do not use this medium; write the bundle to another one")
+        }
         WriteError::Blob { .. } | WriteError::Damaged { .. } => failure.hint("repair the store: sealift-mirror sync"),
         _ => failure,
     }
