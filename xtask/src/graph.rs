@@ -52,8 +52,13 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ),
     ("sealift-apply", &["sealift-model", "sealift-fs", "sealift-term", "sealift-trust", "sealift-pkg", "sealift-site"]),
     (
+        "sealift-media",
+        &["sealift-model", "sealift-fs", "sealift-term", "sealift-trust", "sealift-keys", "sealift-medium"],
+    ),
+    (
         "sealift-tests",
         &[
+            "sealift-media",
             "sealift-model",
             "sealift-fs",
             "sealift-term",

@@ -97,6 +97,10 @@ name_type!(
     /// Names a person who makes signed statements.
     PersonId
 );
+name_type!(
+    /// Names a medium of a register: its control number.
+    MediumId
+);
 
 /// Number of a bundle in its stream: 1, 2, 3, …, strictly increasing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]

@@ -13,7 +13,7 @@ pub mod size;
 pub mod time;
 
 pub use digest::{Digest, DigestError, Hasher};
-pub use id::{ChannelId, GroupId, HostId, IdError, PersonId, Sequence, SiteId, StreamId, UpstreamId};
+pub use id::{ChannelId, GroupId, HostId, IdError, MediumId, PersonId, Sequence, SiteId, StreamId, UpstreamId};
 pub use path::{PathGrammarError, RelPath};
 pub use progress::{Progress, Silent};
 pub use size::{ByteSize, SizeError};
