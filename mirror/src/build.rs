@@ -11,7 +11,7 @@ use sealift_bundle::manifest::ManifestError;
 use sealift_bundle::write::WriteError;
 use sealift_fs::{PathError, StoreError};
 use sealift_keys::MetadataError;
-use sealift_model::{PathGrammarError, RelPath, Sequence, StreamId, Timestamp, UpstreamId};
+use sealift_model::{PathGrammarError, RelPath, Sequence, SiteId, StreamId, Timestamp, UpstreamId};
 use sealift_trust::{EvidenceRefusal, Purpose, Role};
 
 use crate::selection::SelectionError;
@@ -41,6 +41,9 @@ pub enum BuildError {
     /// No such stream in `mirror.toml`.
     #[error("mirror.toml has no stream `{0}`")]
     UnknownStream(StreamId),
+    /// No such site in `mirror.toml`.
+    #[error("mirror.toml has no site `{0}`")]
+    UnknownSite(SiteId),
     /// An upstream has no complete snapshot.
     #[error("upstream `{0}` of the stream has no snapshot yet")]
     NoSnapshot(UpstreamId),

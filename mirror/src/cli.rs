@@ -6,6 +6,7 @@ mod failure;
 mod init;
 mod receipt;
 mod select;
+mod site;
 mod sync;
 mod upstream;
 
@@ -54,6 +55,9 @@ enum Verb {
     /// Build, seal, list, show, pack and unpack bundles
     #[command(subcommand)]
     Bundle(bundle::BundleVerb),
+    /// Add, list and show the isolated sites that bundles are built for
+    #[command(subcommand)]
+    Site(site::SiteVerb),
     /// Import and show the receipts of the isolated sites
     #[command(subcommand)]
     Receipt(receipt::ReceiptVerb),
@@ -88,6 +92,7 @@ pub fn main() -> ExitCode {
             Verb::Sync(args) => sync::run(&args, &cli.place, term),
             Verb::Select(verb) => select::run(&verb, &cli.place, term),
             Verb::Bundle(verb) => bundle::run(&verb, &cli.place, term),
+            Verb::Site(verb) => site::run(&verb, &cli.place, term),
             Verb::Receipt(verb) => receipt::run(&verb, &cli.place, term),
         },
     )

@@ -128,15 +128,33 @@ pub struct StreamConfig {
     pub strict: bool,
 }
 
-/// An isolated site whose receipts are accepted.
+/// An isolated site that bundles are built for.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct SiteConfig {
     /// Its name.
     pub name: SiteId,
-    /// The Ed25519 key it signs receipts with: 64 lower-case hexadecimal digits.
-    #[serde(deserialize_with = "check::receipt_key")]
-    pub receipt_key: [u8; 32],
+    /// The Ed25519 key it signs receipts and requests with: 64 lower-case hexadecimal digits. Without one nothing it
+    /// signed is accepted.
+    #[serde(default, deserialize_with = "check::receipt_key")]
+    pub receipt_key: Option<[u8; 32]>,
+    /// Whether receipts come back from it.
+    #[serde(default)]
+    pub receipts: Receipts,
+    /// Whether a receipt typed in as a code, which nobody signed, acknowledges what it says.
+    #[serde(default)]
+    pub believe_codes: bool,
+}
+
+/// Whether receipts come back from a site.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Receipts {
+    /// They do, signed: a bundle builds on what the last one acknowledged.
+    #[default]
+    Signed,
+    /// Nothing may leave the site: a bundle builds on every state it may be in.
+    Never,
 }
 
 /// Why `mirror.toml` is not usable.

@@ -1,4 +1,4 @@
-//! What the isolated sites say they hold: receipts carried back over the gap.
+//! The isolated sites: what they say they hold, by receipts carried back over the gap, and what was made for them.
 //!
 //! A receipt is kept, byte for byte, as `sites/<site>/receipts/<digest>.txt` once its signature by the key configured
 //! for that site is good and it is newer than what the site said before. Receipts decide which base a bundle may build
@@ -14,6 +14,13 @@ use sealift_trust::{Held, Receipt, ReceiptRefusal};
 
 use crate::config::{Config, SiteConfig};
 use crate::stream::{StreamDir, StreamError};
+
+pub mod add;
+pub mod possible;
+pub mod sent;
+
+pub use possible::{Possible, possible};
+pub use sent::{Sent, SentError};
 
 /// A receipt that was accepted, with its digest.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -40,6 +47,9 @@ pub enum SiteRefusal {
     /// The site is not configured.
     #[error("the receipt is by site `{0}`, which mirror.toml does not know")]
     UnknownSite(SiteId),
+    /// Nothing is accepted from a site without a key.
+    #[error("site `{0}` has no receipt_key in mirror.toml, so nothing that it signed is accepted")]
+    NoKey(SiteId),
     /// The receipt itself is no good.
     #[error("the receipt is not one that this mirror can believe")]
     Receipt(#[from] ReceiptRefusal),
@@ -75,6 +85,9 @@ pub enum SiteError {
     /// A bundle the receipt names cannot be read.
     #[error(transparent)]
     Stream(#[from] StreamError),
+    /// A record of what was made for a site.
+    #[error(transparent)]
+    Sent(#[from] SentError),
     /// It was refused.
     #[error(transparent)]
     Refused(#[from] SiteRefusal),
@@ -95,7 +108,8 @@ pub fn import(_writer: &Lock, state: &Path, config: &Config, bytes: &[u8]) -> Re
     // Read unpinned first, only to learn which site it names; the verdict is the pinned reading's.
     let named = Receipt::parse_verified(bytes, None).map_err(SiteRefusal::from)?.receipt.site;
     let site = config.site(&named).ok_or(SiteRefusal::UnknownSite(named))?;
-    let receipt = Receipt::parse_verified(bytes, Some(&site.receipt_key)).map_err(SiteRefusal::from)?.receipt;
+    let key = site.receipt_key.ok_or_else(|| SiteRefusal::NoKey(site.name.clone()))?;
+    let receipt = Receipt::parse_verified(bytes, Some(&key)).map_err(SiteRefusal::from)?.receipt;
     let digest = Digest::of(bytes);
     if let Some(last) = latest(state, site)? {
         if last.digest == digest {
@@ -128,8 +142,9 @@ fn check_held(state: &Path, site: &SiteId, held: &Held) -> Result<(), SiteError>
     }
 }
 
-/// Returns the newest receipt of a site; `None` if it sent none yet.
+/// Returns the newest receipt of a site; `None` if it sent none yet, or has no key any more.
 pub fn latest(state: &Path, site: &SiteConfig) -> Result<Option<KeptReceipt>, SiteError> {
+    let Some(key) = site.receipt_key else { return Ok(None) };
     let dir = receipts_dir(state, &site.name);
     let names = match sealift_fs::list_dir(&dir) {
         Err(error) if error.is_not_found() => return Ok(None),
@@ -139,7 +154,7 @@ pub fn latest(state: &Path, site: &SiteConfig) -> Result<Option<KeptReceipt>, Si
     for name in names.iter().filter(|name| name.strip_suffix(".txt").is_some()) {
         let file = dir.join(name);
         let bytes = sealift_fs::read_capped(&file, LIMIT as u64)?;
-        let verified = Receipt::parse_verified(&bytes, Some(&site.receipt_key)).map_err(|source| SiteError::Kept {
+        let verified = Receipt::parse_verified(&bytes, Some(&key)).map_err(|source| SiteError::Kept {
             file,
             site: site.name.clone(),
             source: Box::new(source),
@@ -149,6 +164,12 @@ pub fn latest(state: &Path, site: &SiteConfig) -> Result<Option<KeptReceipt>, Si
         }
     }
     Ok(newest)
+}
+
+/// Returns what a site acknowledged last of a stream.
+pub fn acknowledgement(state: &Path, site: &SiteConfig, stream: &StreamId) -> Result<Option<Held>, SiteError> {
+    let kept = latest(state, site)?;
+    Ok(kept.and_then(|kept| kept.receipt.holds.into_iter().find(|held| held.stream == *stream)))
 }
 
 /// What the sites say of one stream.
@@ -164,9 +185,7 @@ pub struct Acknowledged {
 pub fn acknowledged(state: &Path, config: &Config, stream: &StreamId) -> Result<Acknowledged, SiteError> {
     let mut answer = Acknowledged::default();
     for site in &config.sites {
-        let kept = latest(state, site)?;
-        let held = kept.and_then(|kept| kept.receipt.holds.into_iter().find(|held| held.stream == *stream));
-        match held {
+        match acknowledgement(state, site, stream)? {
             Some(held) => answer.held.push((site.name.clone(), held)),
             None => answer.without.push(site.name.clone()),
         }

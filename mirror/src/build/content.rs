@@ -160,12 +160,18 @@ fn carried(upstream: &UpstreamId, path: &str) -> Result<RelPath, BuildError> {
 
 /// Gives every file that the bundle carries its stored form: indexes that are plain text as zstd, the rest as it is.
 ///
-/// Packages that `base` holds are left out. Everything else is carried again, changed or not (format/manifest, first
-/// paragraph): without keyring, Release file and index nobody could check the upstream's signatures from the medium.
-pub(super) fn store_all(store: &Store, files: &mut [FileEntry], base: &BTreeSet<Digest>) -> Result<(), BuildError> {
-    let carried = |file: &FileEntry| file.role != FileRole::Package || !base.contains(&file.sha256);
+/// Content in `held`, which every state has that the bundle must be valid from, is left out: packages and indexes.
+/// Keyrings, Release files and their signatures are small and come along, changed or not, and so do the indexes that vouch
+/// for a package which is carried: with them the medium shows the chain of what it brings.
+pub(super) fn store_all(store: &Store, files: &mut [FileEntry], held: &BTreeSet<Digest>) -> Result<(), BuildError> {
+    let alone = rests_on_old_indexes(files, held);
+    let carried = |file: &FileEntry| match file.role {
+        FileRole::Package => !held.contains(&file.sha256),
+        FileRole::Index => !held.contains(&file.sha256) || alone.contains(&file.upstream),
+        _ => true,
+    };
     let mut encoded: BTreeMap<Digest, Stored> = BTreeMap::new();
-    for file in files.iter().filter(|file| is_plain_index(file)) {
+    for file in files.iter().filter(|file| is_plain_index(file) && carried(file)) {
         if let Entry::Vacant(slot) = encoded.entry(file.sha256) {
             let stored = compress(store, file, &mut io::sink())?;
             // No reader takes a blob that grows beyond this, not even ours.
@@ -178,6 +184,14 @@ pub(super) fn store_all(store: &Store, files: &mut [FileEntry], base: &BTreeSet<
         file.stored = Some(encoded.get(&file.sha256).copied().unwrap_or(as_is));
     }
     Ok(())
+}
+
+/// Returns the upstreams of which packages are new while no index is: a rule selects more than it did.
+fn rests_on_old_indexes(files: &[FileEntry], held: &BTreeSet<Digest>) -> BTreeSet<UpstreamId> {
+    let with_new =
+        |role| files.iter().filter(move |f| f.role == role && !held.contains(&f.sha256)).map(|f| &f.upstream);
+    let new_indexes: BTreeSet<&UpstreamId> = with_new(FileRole::Index).collect();
+    with_new(FileRole::Package).filter(|upstream| !new_indexes.contains(upstream)).cloned().collect()
 }
 
 /// Puts the compressed form of every index that has one into the store.

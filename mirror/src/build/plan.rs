@@ -1,6 +1,6 @@
 //! What building would do: number, base, content, differences. Changes nothing.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::fmt;
 
 use sealift_bundle::manifest::{self, BundleKind, FileEntry, Manifest};
@@ -12,10 +12,13 @@ use super::content::{self, Content};
 use super::{BuildError, evidence};
 use crate::config::StreamConfig;
 use crate::selection::{Unresolved, Why};
-use crate::site;
 use crate::state::State;
 use crate::stream::{BundleRecord, Status, StreamDir};
 use crate::trust::TrustDir;
+
+mod base;
+
+use base::Base;
 
 /// How far a clock may stand behind the previous bundle and still be used: two builds within one second are no fault.
 const CLOCK_SLACK_SECONDS: u64 = 60;
@@ -32,14 +35,23 @@ pub struct Request {
 }
 
 /// What a bundle builds upon.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum BaseChoice {
     /// Nothing: it carries everything, even if nothing is new.
     Full,
     /// This bundle.
     Over(Sequence),
+    /// Every sealed bundle from the first to the last number, or to the newest: it is valid from any of them.
+    Among {
+        /// The lowest.
+        first: Sequence,
+        /// The highest; `None` for the newest.
+        last: Option<Sequence>,
+    },
     /// What the sites' receipts acknowledge, else nothing.
     Receipts,
+    /// What this site acknowledged last, or every state it may be in where it sends no receipts.
+    For(SiteId),
 }
 
 /// Where a bundle's time comes from.
@@ -70,6 +82,8 @@ pub struct BuildPlan {
     pub unresolved: Vec<Unresolved>,
     /// Rules that match nothing.
     pub unmatched: Vec<String>,
+    /// The states of a site that it is valid from, ascending; none for a complete bundle.
+    pub valid_from: Vec<Sequence>,
     /// Sites that have acknowledged no bundle of the stream and cannot use an incremental one.
     pub left_out: Vec<SiteId>,
     /// Drafts that building gives up.
@@ -95,25 +109,25 @@ pub enum BaseReason {
     Full,
     /// Asked for by `--base`.
     Asked,
+    /// Asked for by `--possible`.
+    Possible,
     /// Receipts of these sites acknowledge the base, or a later bundle.
     Acknowledged(Vec<SiteId>),
+    /// This site sends no receipts and may be in any of these states.
+    MayHold(SiteId),
+    /// This site acknowledged no bundle of the stream.
+    Unacknowledged(SiteId),
     /// No receipt acknowledges a bundle of the stream.
     NoReceipt,
     /// A receipt acknowledges a bundle this mirror has no record of.
     Unknown(SiteId, Sequence),
 }
 
-struct Base {
-    record: Option<BundleRecord>,
-    reason: BaseReason,
-    left_out: Vec<SiteId>,
-}
-
 /// The bundles there are.
 struct History {
     dir: StreamDir,
     last: Option<Sequence>,
-    sealed: Option<BundleRecord>,
+    all_sealed: Vec<BundleRecord>,
     drafts: Vec<BundleRecord>,
 }
 
@@ -122,16 +136,11 @@ pub fn plan(state: &State, request: &Request) -> Result<BuildPlan, BuildError> {
     let config = state.config().stream(&request.stream);
     let stream = config.ok_or_else(|| BuildError::UnknownStream(request.stream.clone()))?;
     let history = History::read(state, &request.stream)?;
-    let base = choose_base(state, request, &history)?;
+    let base = base::choose(state, request, &history)?;
     let content = content::gather(state, stream)?;
-    let previous = history.sealed.as_ref().map(|record| history.dir.manifest(record)).transpose()?;
+    let previous = history.newest().map(|record| history.dir.manifest(record)).transpose()?;
     let previous = previous.map(|(manifest, _)| manifest);
-    let base_manifest = match (&base.record, &history.sealed) {
-        (Some(base), Some(last)) if base.sequence == last.sequence => previous.clone(),
-        (Some(base), _) => Some(history.dir.manifest(base)?.0),
-        (None, _) => None,
-    };
-    if let Some(previous) = previous.as_ref().filter(|p| is_nothing(request, p, &content)) {
+    if let Some(previous) = previous.as_ref().filter(|p| is_nothing(request, p, &base, &content)) {
         let against = Some(previous.sequence);
         return Ok(finish(
             stream,
@@ -141,9 +150,9 @@ pub fn plan(state: &State, request: &Request) -> Result<BuildPlan, BuildError> {
             &history,
         ));
     }
-    let (sequence, created, resumed) = number(state, request, &history, (&base, &content, base_manifest.as_ref()))?;
-    let manifest = compose(state, &content, (&base, base_manifest.as_ref()), &history, (sequence, created))?;
-    let compared = base_manifest.or(previous);
+    let (sequence, created, resumed) = number(state, request, &history, (&base, &content))?;
+    let manifest = compose(state, &content, &base, &history, (sequence, created))?;
+    let compared = base.manifest.clone().or(previous);
     let (against, old) = compared.as_ref().map_or((None, [].as_slice()), |m| (Some(m.sequence), m.files.as_slice()));
     let action = if resumed { Action::Resume } else { Action::Build };
     Ok(finish(stream, content, (action, manifest), (base, against, old), &history))
@@ -162,6 +171,7 @@ fn finish(
     BuildPlan {
         discards: history.drafts.iter().filter(gives_up).map(|record| record.sequence).collect(),
         action,
+        valid_from: base.states.iter().map(|record| record.sequence).collect(),
         reason: base.reason,
         against,
         changes,
@@ -178,17 +188,22 @@ impl History {
     fn read(state: &State, stream: &StreamId) -> Result<Self, BuildError> {
         let dir = StreamDir::of(state.dir(), stream);
         let published = published_targets(state)?;
-        let (mut last, mut sealed, mut drafts) = (None, None, Vec::new());
+        let (mut last, mut all_sealed, mut drafts) = (None, Vec::new(), Vec::new());
         for sequence in dir.sequences()? {
             let record = dir.record(sequence)?;
             last = Some(sequence);
             match dir.status(&record, published.as_ref())? {
-                Status::Sealed => sealed = Some(record),
+                Status::Sealed => all_sealed.push(record),
                 Status::Draft => drafts.push(record),
                 Status::Discarded => {}
             }
         }
-        Ok(Self { dir, last, sealed, drafts })
+        Ok(Self { dir, last, all_sealed, drafts })
+    }
+
+    /// Returns the newest sealed bundle.
+    fn newest(&self) -> Option<&BundleRecord> {
+        self.all_sealed.last()
     }
 }
 
@@ -199,53 +214,16 @@ pub(super) fn published_targets(state: &State) -> Result<Option<Targets>, BuildE
     Ok(trust.published(&roots)?.map(|published| published.targets().body().clone()))
 }
 
-fn choose_base(state: &State, request: &Request, history: &History) -> Result<Base, BuildError> {
-    let complete = |reason| Base { record: None, reason, left_out: Vec::new() };
-    match request.base {
-        BaseChoice::Full => Ok(complete(BaseReason::Full)),
-        BaseChoice::Over(sequence) => {
-            let record = sealed_record(state, &history.dir, sequence)?;
-            let record =
-                record.ok_or_else(|| BuildError::BaseNotSealed { stream: request.stream.clone(), sequence })?;
-            Ok(Base { record: Some(record), reason: BaseReason::Asked, left_out: Vec::new() })
-        }
-        BaseChoice::Receipts => {
-            let known = site::acknowledged(state.dir(), state.config(), &request.stream)?;
-            let mut lowest: Option<BundleRecord> = None;
-            for (name, held) in &known.held {
-                let record = match history.last {
-                    Some(last) if held.sequence <= last => sealed_record(state, &history.dir, held.sequence)?,
-                    _ => None,
-                };
-                let Some(record) = record.filter(|record| record.manifest == held.manifest) else {
-                    return Ok(complete(BaseReason::Unknown(name.clone(), held.sequence)));
-                };
-                if lowest.as_ref().is_none_or(|lowest| record.sequence < lowest.sequence) {
-                    lowest = Some(record);
-                }
-            }
-            if lowest.is_none() {
-                return Ok(complete(BaseReason::NoReceipt));
-            }
-            let sites = known.held.into_iter().map(|(name, _)| name).collect();
-            Ok(Base { record: lowest, reason: BaseReason::Acknowledged(sites), left_out: known.without })
-        }
-    }
-}
-
-fn sealed_record(state: &State, dir: &StreamDir, sequence: Sequence) -> Result<Option<BundleRecord>, BuildError> {
-    let record = dir.record(sequence)?;
-    let status = dir.status(&record, published_targets(state)?.as_ref())?;
-    Ok((status == Status::Sealed).then_some(record))
-}
-
 /// Tells whether the newest sealed bundle already brings this content.
-fn is_nothing(request: &Request, previous: &Manifest, content: &Content) -> bool {
-    let of_use = match request.base {
+fn is_nothing(request: &Request, previous: &Manifest, base: &Base, content: &Content) -> bool {
+    let of_use = match &request.base {
         BaseChoice::Full => false,
         // The same content over another base is for a site that holds less; that is not nothing.
-        BaseChoice::Over(base) => base == previous.sequence || previous.base.is_none_or(|known| known.sequence == base),
+        BaseChoice::Over(base) => {
+            *base == previous.sequence || previous.base.is_none_or(|known| known.sequence == *base)
+        }
         BaseChoice::Receipts => true,
+        BaseChoice::Among { .. } | BaseChoice::For(_) => base.suffices_for(previous),
     };
     let same = |(a, b): (&FileEntry, &FileEntry)| {
         (&a.path, a.sha256, a.size, a.role, &a.deb) == (&b.path, b.sha256, b.size, b.role, &b.deb)
@@ -261,17 +239,14 @@ fn number(
     state: &State,
     request: &Request,
     history: &History,
-    (base, content, base_manifest): (&Base, &Content, Option<&Manifest>),
+    (base, content): (&Base, &Content),
 ) -> Result<(Sequence, Timestamp, bool), BuildError> {
     if let Some(draft) = history.drafts.last().filter(|draft| Some(draft.sequence) == history.last) {
         let same_time =
             matches!(request.created, Created::Clock(_)) || request.created == Created::Given(draft.created);
         let as_drafted = (draft.sequence, draft.created);
         if same_time
-            && compose(state, content, (base, base_manifest), history, as_drafted)?
-                .to_bytes()
-                .ok()
-                .map(|b| Digest::of(&b))
+            && compose(state, content, base, history, as_drafted)?.to_bytes().ok().map(|b| Digest::of(&b))
                 == Some(draft.manifest)
         {
             return Ok((draft.sequence, draft.created, true));
@@ -279,7 +254,7 @@ fn number(
     }
     let sequence = history.last.map_or(Some(Sequence::FIRST), Sequence::next);
     let sequence = sequence.ok_or_else(|| BuildError::NoSequence(request.stream.clone()))?;
-    Ok((sequence, created(request.created, history.sealed.as_ref())?, false))
+    Ok((sequence, created(request.created, history.newest())?, false))
 }
 
 fn created(wanted: Created, previous: Option<&BundleRecord>) -> Result<Timestamp, BuildError> {
@@ -296,19 +271,18 @@ fn created(wanted: Created, previous: Option<&BundleRecord>) -> Result<Timestamp
 fn compose(
     state: &State,
     content: &Content,
-    (base, base_manifest): (&Base, Option<&Manifest>),
+    base: &Base,
     history: &History,
     (sequence, created): (Sequence, Timestamp),
 ) -> Result<Manifest, BuildError> {
-    let held: BTreeSet<Digest> = base_manifest.iter().flat_map(|m| &m.files).map(|file| file.sha256).collect();
     let mut files = content.files.clone();
-    content::store_all(state.store(), &mut files, &held)?;
+    content::store_all(state.store(), &mut files, &base.held)?;
     let manifest = Manifest {
-        base: base.record.as_ref().map(BundleRecord::reference),
+        base: base.record().map(BundleRecord::reference),
         created,
-        kind: if base.record.is_some() { BundleKind::Incremental } else { BundleKind::Complete },
+        kind: if base.record().is_some() { BundleKind::Incremental } else { BundleKind::Complete },
         not_after: created.plus_days(state.config().expiry.bundle.get()),
-        previous: history.sealed.as_ref().map(BundleRecord::reference),
+        previous: history.newest().map(BundleRecord::reference),
         schema: manifest::SCHEMA.into(),
         sequence,
         stream: history.dir.stream().clone(),
@@ -337,6 +311,9 @@ impl fmt::Display for BaseReason {
                 let names: Vec<&str> = sites.iter().map(SiteId::as_str).collect();
                 write!(f, "the receipt of {} acknowledges the base", names.join(" and "))
             }
+            Self::Possible => f.write_str("asked for by --possible"),
+            Self::MayHold(site) => write!(f, "{site} sends no receipts and may hold any bundle it is valid from"),
+            Self::Unacknowledged(site) => write!(f, "{site} acknowledged no bundle of this stream"),
             Self::NoReceipt => f.write_str("no receipt acknowledges a bundle of this stream"),
             Self::Unknown(site, sequence) => {
                 write!(f, "the receipt of {site} names bundle {sequence}, of which this mirror has no record")

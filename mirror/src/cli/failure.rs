@@ -8,6 +8,7 @@ use sealift_trust::{ExitClass, Purpose, Refusal, Role};
 
 use super::error;
 use crate::build::BuildError;
+use crate::site::add::AddSiteError;
 use crate::site::{SiteError, SiteRefusal};
 use crate::trust::TrustError;
 
@@ -24,6 +25,9 @@ pub(super) fn build(fault: &BuildError) -> CommandError {
     match fault {
         BuildError::UnknownStream(_) => {
             CommandError::from_error(Exit::Usage, fault).hint("streams are the [[stream]] sections of mirror.toml")
+        }
+        BuildError::UnknownSite(_) => {
+            CommandError::from_error(Exit::Usage, fault).hint("see the names: sealift-mirror site list")
         }
         BuildError::NoSnapshot(upstream) => failed().hint(format!("run: sealift-mirror sync {upstream}")),
         BuildError::NotFetched { .. } => failed().hint("fetch them: sealift-mirror sync"),
@@ -108,16 +112,34 @@ pub(super) fn trust(error: &TrustError) -> CommandError {
 pub(super) fn site(error: &SiteError) -> CommandError {
     match error {
         SiteError::Refused(SiteRefusal::UnknownSite(site)) => CommandError::from_error(Exit::RefusedSignature, error)
-            .hint(format!("add a [[site]] section with name = \"{site}\" and its receipt_key to mirror.toml")),
+            .hint(format!("if it is yours, add it with the key that its `sealift-import key show` prints: sealift-mirror site add {site} --key KEY")),
         SiteError::Refused(SiteRefusal::Receipt(_) | SiteRefusal::OtherBundle { .. }) => {
             CommandError::from_error(Exit::RefusedSignature, error)
                 .hint("ask the site for a new receipt, and compare the key in mirror.toml with the site's by voice")
         }
+        SiteError::Refused(SiteRefusal::NoKey(site)) => CommandError::from_error(Exit::RefusedSignature, error)
+            .hint(format!("write the site's receipt_key into the [[site]] section of {site} in mirror.toml")),
         SiteError::Refused(SiteRefusal::Older { .. }) => CommandError::from_error(Exit::RefusedOrder, error),
         SiteError::Kept { .. } => CommandError::from_error(Exit::RefusedSignature, error)
             .hint("if the site was given a new key, remove its old receipts and import a new one"),
         _ => CommandError::from_error(Exit::Failed, error),
     }
+}
+
+pub(super) fn site_add(fault: &AddSiteError) -> CommandError {
+    let usage = CommandError::from_error(Exit::Usage, fault);
+    match fault {
+        AddSiteError::Exists(site) => usage
+            .hint(format!("see what it is: sealift-mirror site show {site}"))
+            .hint("to give it another key, change its [[site]] section in mirror.toml"),
+        AddSiteError::Config(inner) => {
+            let mut failure = error::config(inner);
+            failure.message = format!("{fault}: {}", failure.message);
+            failure
+        }
+        AddSiteError::Fs(inner) => error::fs(inner),
+    }
+    .state("Nothing was changed.")
 }
 
 pub(super) fn key_file(error: &KeyFileError) -> CommandError {

@@ -12,7 +12,7 @@ use serde::de::Error as _;
 use serde::{Deserialize, Deserializer};
 use toml::Spanned;
 
-use super::{Config, ConfigError};
+use super::{Config, ConfigError, Receipts};
 
 /// Makes the error for the byte `at` of `text`.
 pub(super) fn invalid(file: &Path, text: &str, at: usize, message: String) -> ConfigError {
@@ -69,6 +69,12 @@ pub(super) fn references(config: &Config, text: &str, file: &Path) -> Result<(),
             if !seen.insert(name.get_ref().clone()) {
                 return fail(name.span(), format!("there are two {kind}s named `{}`", name.get_ref()));
             }
+        }
+    }
+    for (site, place) in config.sites.iter().zip(&places.site) {
+        if site.receipts == Receipts::Signed && site.receipt_key.is_none() {
+            let message = format!("site `{}` needs a receipt_key, or receipts = \"never\"", site.name);
+            return fail(place.name.span(), message);
         }
     }
     for (stream, place) in config.streams.iter().zip(&places.stream) {
@@ -159,9 +165,10 @@ pub(super) fn newest<'de, D: Deserializer<'de>>(deserializer: D) -> Result<NonZe
     NonZeroUsize::new(number).ok_or_else(|| D::Error::custom("use a number of versions from 1 up"))
 }
 
-pub(super) fn receipt_key<'de, D: Deserializer<'de>>(deserializer: D) -> Result<[u8; 32], D::Error> {
+pub(super) fn receipt_key<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<[u8; 32]>, D::Error> {
     let text = String::deserialize(deserializer)?;
     sealift_model::digest::unhex(&text)
         .and_then(|bytes| bytes.try_into().ok())
+        .map(Some)
         .ok_or_else(|| D::Error::custom("a receipt key is 64 lower-case hexadecimal digits"))
 }

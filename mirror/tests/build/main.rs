@@ -7,3 +7,4 @@ mod kit;
 mod people;
 mod receipts;
 mod signatures;
+mod sites;

@@ -25,6 +25,7 @@ pub(super) struct PlanAnswer<'p> {
     #[serde(skip_serializing_if = "Option::is_none")]
     base: Option<u64>,
     reason: String,
+    valid_from: Vec<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     compared_with: Option<u64>,
     #[serde(flatten)]
@@ -52,6 +53,7 @@ impl<'p> PlanAnswer<'p> {
             kind: manifest.kind,
             base: manifest.base.map(|base| base.sequence.get()),
             reason: plan.reason.to_string(),
+            valid_from: plan.valid_from.iter().map(|sequence| sequence.get()).collect(),
             compared_with: plan.against.map(Sequence::get),
             changes: &plan.changes,
             carried_blobs: manifest.totals.blobs,
@@ -102,6 +104,10 @@ impl<'p> PlanAnswer<'p> {
             None => "complete".to_owned(),
         };
         let mut text = format!("Stream {}, bundle {}: {kind}, {}.\n", self.stream, self.sequence, self.reason);
+        if self.valid_from.len() > 1 {
+            let states: Vec<String> = self.valid_from.iter().map(ToString::to_string).collect();
+            let _ = writeln!(text, "Valid from any of these bundles: {}.", states.join(", "));
+        }
         if self.action == "resume" {
             text += "A draft with this content is there already; it is taken up again.\n";
         }
