@@ -4,40 +4,19 @@
 //! `nosuid` and `nodev` gives every user of this machine the programs and devices that somebody put there (decision 0016).
 //! This module looks and judges; it never mounts, and nothing it reads has any part in the decision about a bundle.
 
-mod device;
-mod table;
-
 use std::path::{Path, PathBuf};
 
-use rustix::fs::{AtFlags, CWD, StatxFlags};
 use sealift_fs::PathError;
+use sealift_medium::{Table, mount_id};
 use sealift_model::escape::printable;
 use serde::Serialize;
 
-pub use device::Device;
-pub use table::Mount;
+pub use sealift_medium::{Device, Mount, Places};
 
 use crate::refusal::Refusal;
 
 /// Options without which no medium is read, whatever the configuration says.
 const ALWAYS: [&str; 2] = ["nosuid", "nodev"];
-
-/// Where the system keeps what is asked here; other places in tests.
-#[derive(Debug, Clone)]
-pub struct Places {
-    /// The table of mounts.
-    pub mounts: PathBuf,
-    /// Block devices by number, as links.
-    pub devices: PathBuf,
-    /// What udev knows, a file a device.
-    pub udev: PathBuf,
-}
-
-impl Default for Places {
-    fn default() -> Self {
-        Self { mounts: "/proc/self/mountinfo".into(), devices: "/sys/dev/block".into(), udev: "/run/udev/data".into() }
-    }
-}
 
 /// What a medium lies on.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
@@ -64,13 +43,13 @@ pub struct MountPolicy {
 /// Looks at what `medium` lies on. `repository` is the state directory.
 pub fn look(places: &Places, policy: &MountPolicy, medium: &Path, repository: &Path) -> Result<Ground, PathError> {
     let (id, ours, root) = (mount_id(medium)?, mount_id(repository)?, mount_id(Path::new("/"))?);
-    let table = table::read(&places.mounts)?;
+    let table = Table::read(&places.mounts)?;
     let at = |id: Option<u64>| id.and_then(|id| table.find(id));
     // In a chroot the table does not show what lies outside, the repository's own mount among it.
     let Some(mount) = at(id) else { return Ok(Ground { own: id.is_some() && id == ours, ..Ground::default() }) };
     let same = |other: Option<Mount>| other.is_some_and(|other| other.device == mount.device);
     let own = policy.own.contains(&mount.point) || same(at(ours)) || same(at(root));
-    let device = device::identify(places, &mount.device);
+    let device = sealift_medium::identify(places, &mount.device);
     Ok(Ground { mount: Some(mount), own, device })
 }
 
@@ -106,14 +85,6 @@ impl Ground {
         }
         parts.join("; ")
     }
-}
-
-/// Returns the kernel's number of the mount that `path` is on; `None` from kernels before 5.8.
-fn mount_id(path: &Path) -> Result<Option<u64>, PathError> {
-    let found = rustix::fs::statx(CWD, path, AtFlags::empty(), StatxFlags::MNT_ID)
-        .map_err(|e| PathError::new("look at", path, e.into()))?;
-    let known = StatxFlags::from_bits_retain(found.stx_mask).contains(StatxFlags::MNT_ID);
-    Ok(known.then_some(found.stx_mnt_id))
 }
 
 #[cfg(test)]

@@ -15,6 +15,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("sealift-model", &[]),
     ("sealift-fs", &["sealift-model"]),
     ("sealift-confine", &["sealift-model", "sealift-fs"]),
+    ("sealift-medium", &["sealift-model", "sealift-fs"]),
     ("sealift-term", &["sealift-model"]),
     ("sealift-trust", &["sealift-model"]),
     ("sealift-pkg", &["sealift-model"]),
@@ -30,6 +31,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
         &[
             "sealift-model",
             "sealift-fs",
+            "sealift-medium",
             "sealift-term",
             "sealift-trust",
             "sealift-pkg",
@@ -42,6 +44,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
         &[
             "sealift-model",
             "sealift-fs",
+            "sealift-medium",
             "sealift-confine",
             "sealift-term",
             "sealift-trust",
@@ -61,6 +64,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "sealift-media",
             "sealift-model",
             "sealift-fs",
+            "sealift-medium",
             "sealift-term",
             "sealift-trust",
             "sealift-pkg",
@@ -77,6 +81,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
         &[
             "sealift-model",
             "sealift-fs",
+            "sealift-medium",
             "sealift-term",
             "sealift-keys",
             "sealift-bundle",

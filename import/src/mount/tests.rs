@@ -9,7 +9,7 @@ fn ground(options: &str) -> Ground {
     let line = STICK.replace("rw,nosuid,nodev,noexec,relatime", options);
     let dir = tempfile::tempdir().unwrap();
     fs::write(dir.path().join("mounts"), format!("27 1 254:0 / / rw - ext4 /dev/vda rw\n{line}\n")).unwrap();
-    let mount = table::read(&dir.path().join("mounts")).unwrap().find(36);
+    let mount = Table::read(&dir.path().join("mounts")).unwrap().find(36);
     Ground { mount, own: false, device: None }
 }
 
@@ -69,54 +69,4 @@ fn a_medium_that_is_not_there_is_a_fault() {
     let dir = tempfile::tempdir().unwrap();
     let error = look(&Places::default(), &MountPolicy::default(), &dir.path().join("gone"), dir.path()).unwrap_err();
     assert!(error.is_not_found());
-}
-
-/// A disk on a USB stick, as sysfs and udev show it.
-fn stick(dir: &Path, serial: &str) -> Places {
-    let usb = dir.join("devices/usb1/1-2");
-    let disk = usb.join("1-2:1.0/host6/target6/6:0:0:0/block/sdb");
-    fs::create_dir_all(disk.join("device")).unwrap();
-    fs::create_dir_all(disk.join("sdb1")).unwrap();
-    fs::write(usb.join("idVendor"), "0951\n").unwrap();
-    fs::write(usb.join("serial"), serial).unwrap();
-    fs::write(disk.join("device/vendor"), "Example \n").unwrap();
-    fs::write(disk.join("device/model"), "Stick 3000\n").unwrap();
-    fs::write(disk.join("sdb1/partition"), "1\n").unwrap();
-    fs::write(disk.join("sdb1/size"), "62333952\n").unwrap();
-    let (devices, udev) = (dir.join("dev/block"), dir.join("udev"));
-    fs::create_dir_all(&devices).unwrap();
-    fs::create_dir_all(&udev).unwrap();
-    std::os::unix::fs::symlink(disk.join("sdb1"), devices.join("8:17")).unwrap();
-    fs::write(udev.join("b8:17"), "S:disk/by-label/SEALIFT\nE:ID_FS_LABEL=SEALIFT\nE:ID_FS_UUID=1A2B-3C4D\n").unwrap();
-    Places { mounts: "/proc/self/mountinfo".into(), devices, udev }
-}
-
-#[test]
-fn serial_size_and_label_of_a_stick_are_found() {
-    let dir = tempfile::tempdir().unwrap();
-    let device = device::identify(&stick(dir.path(), "60A44C3FAE22\n"), "8:17").unwrap();
-    assert_eq!(device.serial.as_deref(), Some("60A44C3FAE22"));
-    assert_eq!(device.model.as_deref(), Some("Example Stick 3000"));
-    assert_eq!(device.bytes, Some(31_914_983_424));
-    assert_eq!((device.label.as_deref(), device.uuid.as_deref()), (Some("SEALIFT"), Some("1A2B-3C4D")));
-    assert!(device.describe().contains("serial 60A44C3FAE22, size 31914983424, label SEALIFT"));
-    assert_eq!(device::identify(&stick(tempfile::tempdir().unwrap().path(), ""), "0:35"), None);
-    assert_eq!(device::identify(&Places::default(), "../../x:1"), None);
-}
-
-#[test]
-fn two_sticks_with_one_label_are_told_apart_by_serial_number() {
-    let (one, other) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
-    let one = device::identify(&stick(one.path(), "A1"), "8:17").unwrap();
-    let other = device::identify(&stick(other.path(), "B2"), "8:17").unwrap();
-    assert_eq!(one.label, other.label);
-    assert_ne!(one.describe(), other.describe());
-}
-
-#[test]
-fn what_a_device_says_reaches_nobody_raw_or_at_length() {
-    let dir = tempfile::tempdir().unwrap();
-    let places = stick(dir.path(), &format!("\u{1b}[2J{}", "x".repeat(5000)));
-    let serial = device::identify(&places, "8:17").unwrap().serial.unwrap();
-    assert!(!serial.contains('\u{1b}') && serial.len() < 200, "{serial}");
 }

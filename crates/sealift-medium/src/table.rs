@@ -6,23 +6,24 @@ use std::path::{Path, PathBuf};
 
 use sealift_fs::PathError;
 use sealift_model::escape::printable;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 const LIMIT: u64 = 16 << 20;
 
 /// A mounted file system.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Mount {
-    /// Where it is mounted.
-    pub point: PathBuf,
-    /// Its kind: `vfat`, `ext4`, `iso9660`.
-    pub filesystem: String,
-    /// What is mounted: a device, an image, a share.
-    pub source: String,
-    /// The options of this mount, and `ro` if the file system itself is read-only.
-    pub options: Vec<String>,
     /// Major and minor number of its device, `8:17`.
     pub device: String,
+    /// Its kind: `vfat`, `ext4`, `iso9660`.
+    pub filesystem: String,
+    /// The options of this mount, and `ro` if the file system itself is read-only.
+    pub options: Vec<String>,
+    /// Where it is mounted.
+    pub point: PathBuf,
+    /// What is mounted: a device, an image, a share.
+    pub source: String,
 }
 
 impl Mount {
@@ -30,22 +31,35 @@ impl Mount {
     pub fn describe(&self) -> String {
         format!("{} {} ({})", self.source, self.filesystem, self.options.join(","))
     }
+
+    /// Returns the size in bytes of the largest file that the file system takes, where its kind has a limit that a blob
+    /// can meet: 4 GiB less one byte on FAT.
+    pub fn largest_file(&self) -> Option<u64> {
+        let fat = ["vfat", "msdos", "fuse.fusefat"].contains(&self.filesystem.as_str());
+        fat.then_some(u64::from(u32::MAX))
+    }
+
+    /// Tells whether files are kept in memory only, so that nothing read from there was ever on a disk.
+    pub fn in_memory(&self) -> bool {
+        ["tmpfs", "ramfs"].contains(&self.filesystem.as_str())
+    }
 }
 
 /// The table, as text.
-pub(super) struct Table {
+#[derive(Debug)]
+pub struct Table {
     text: String,
 }
 
-/// Reads the table.
-pub(super) fn read(path: &Path) -> Result<Table, PathError> {
-    let bytes = sealift_fs::read_capped(path, LIMIT)?;
-    Ok(Table { text: String::from_utf8_lossy(&bytes).into_owned() })
-}
-
 impl Table {
+    /// Reads the table at `path`.
+    pub fn read(path: &Path) -> Result<Self, PathError> {
+        let bytes = sealift_fs::read_capped(path, LIMIT)?;
+        Ok(Self { text: String::from_utf8_lossy(&bytes).into_owned() })
+    }
+
     /// Returns the mount with the kernel's number `id`.
-    pub(super) fn find(&self, id: u64) -> Option<Mount> {
+    pub fn find(&self, id: u64) -> Option<Mount> {
         self.text.lines().find_map(|line| line_with(id, line))
     }
 }

@@ -4,9 +4,9 @@
 use std::path::{Path, PathBuf};
 
 use sealift_model::escape::printable;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
-use super::Places;
+use crate::Places;
 
 /// A page: the kernel gives no more of an attribute.
 const LIMIT: u64 = 64 << 10;
@@ -17,28 +17,29 @@ const ABOVE: usize = 10;
 const SECTOR_BYTES: u64 = 512;
 
 /// What a device says of itself.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Device {
-    /// Major and minor number, `8:17`.
-    pub number: String,
-    /// Maker and model.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub model: Option<String>,
-    /// Serial number.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub serial: Option<String>,
     /// Size of the partition or disk that is mounted, in bytes.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub bytes: Option<u64>,
-    /// Label of the file system.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub label: Option<String>,
-    /// UUID of the file system.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub uuid: Option<String>,
     /// The image behind a loop device.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub image: Option<String>,
+    /// Label of the file system.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub label: Option<String>,
+    /// Maker and model.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub model: Option<String>,
+    /// Major and minor number, `8:17`.
+    pub number: String,
+    /// Serial number.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub serial: Option<String>,
+    /// UUID of the file system.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub uuid: Option<String>,
 }
 
 impl Device {
@@ -57,13 +58,10 @@ impl Device {
 }
 
 /// Returns what there is to know of the block device `number`; `None` for file systems without one.
-pub(super) fn identify(places: &Places, number: &str) -> Option<Device> {
-    // The number is the kernel's, but it becomes part of a path.
-    let (major, minor) = number.split_once(':')?;
-    let (major, minor): (u32, u32) = (major.parse().ok()?, minor.parse().ok()?);
-    let number = format!("{major}:{minor}");
+pub fn identify(places: &Places, number: &str) -> Option<Device> {
+    let number = plain(number)?;
     let dir = real(&places.devices.join(&number))?;
-    let disk = if dir.join("partition").exists() { dir.parent()?.to_owned() } else { dir.clone() };
+    let disk = disk_of(&dir)?;
     let udev = Udev::read(&places.udev.join(format!("b{number}")));
     Some(Device {
         model: model(&disk).or_else(|| udev.get("ID_MODEL")),
@@ -74,6 +72,29 @@ pub(super) fn identify(places: &Places, number: &str) -> Option<Device> {
         image: attribute(&dir, "loop/backing_file"),
         number,
     })
+}
+
+/// Tells whether the block device `number` can be taken out, as far as the kernel knows: it says so itself, or hangs on USB,
+/// or is an SD card.
+pub fn is_removable(places: &Places, number: &str) -> bool {
+    let Some(number) = plain(number) else { return false };
+    let Some(dir) = real(&places.devices.join(number)) else { return false };
+    let Some(disk) = disk_of(&dir) else { return false };
+    let path = std::fs::canonicalize(&disk).unwrap_or(disk.clone());
+    let hangs_on =
+        |name: &str| path.components().any(|part| part.as_os_str().to_str().is_some_and(|part| part.starts_with(name)));
+    attribute(&disk, "removable").as_deref() == Some("1") || hangs_on("usb") || hangs_on("mmcblk")
+}
+
+// The number is the kernel's, but it becomes part of a path.
+fn plain(number: &str) -> Option<String> {
+    let (major, minor) = number.split_once(':')?;
+    let (major, minor): (u32, u32) = (major.parse().ok()?, minor.parse().ok()?);
+    Some(format!("{major}:{minor}"))
+}
+
+fn disk_of(dir: &Path) -> Option<PathBuf> {
+    if dir.join("partition").exists() { Some(dir.parent()?.to_owned()) } else { Some(dir.to_owned()) }
 }
 
 /// The links below `/sys/dev/block` lead to where the device hangs.
