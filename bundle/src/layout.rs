@@ -8,6 +8,7 @@ use sealift_model::{Digest, PathGrammarError, RelPath, Sequence, StreamId};
 
 use crate::manifest::Manifest;
 use crate::source::{MAX_ENTRIES, Source, SourceError, SourceRefusal};
+use crate::volumes;
 
 /// Most evidence files of one bundle.
 pub const MAX_EVIDENCE: usize = 64;
@@ -47,6 +48,8 @@ pub enum BundlePart {
     Manifest,
     /// `evidence/<name>`.
     Evidence(String),
+    /// `volume-<k>.dsse.json` (format/volumes).
+    Volume(u16),
 }
 
 /// The name of a metadata file: `timestamp.json`, or `<version>.<role>.json` for the other roles.
@@ -90,6 +93,7 @@ impl Place {
                 let part = match rest {
                     ["manifest.json"] => BundlePart::Manifest,
                     ["evidence", name] if is_evidence(name) => BundlePart::Evidence((*name).to_owned()),
+                    [name] => BundlePart::Volume(volumes::number_in(name)?),
                     _ => return None,
                 };
                 Some(Self::Bundle { stream: stream.parse().ok()?, sequence: sequence.parse().ok()?, part })
@@ -109,6 +113,9 @@ impl Place {
             Self::Bundle { stream, sequence, part: BundlePart::Evidence(name) } => {
                 checked(&format!("bundles/{stream}/{sequence}/evidence/{name}"))
             }
+            Self::Bundle { stream, sequence, part: BundlePart::Volume(volume) } => {
+                checked(&format!("bundles/{stream}/{sequence}/{}", volumes::file_name(*volume)))
+            }
         }
     }
 }
@@ -126,6 +133,11 @@ pub fn manifest_path(stream: &StreamId, sequence: Sequence) -> Result<RelPath, P
 /// Returns `bundles/<stream>/<sequence>/evidence/<name>`.
 pub fn evidence_path(stream: &StreamId, sequence: Sequence, name: &str) -> Result<RelPath, PathGrammarError> {
     RelPath::new(&format!("bundles/{stream}/{sequence}/evidence/{name}"))
+}
+
+/// Returns `bundles/<stream>/<sequence>/volume-<k>.dsse.json`.
+pub fn volume_path(stream: &StreamId, sequence: Sequence, volume: u16) -> Result<RelPath, PathGrammarError> {
+    RelPath::new(&format!("bundles/{stream}/{sequence}/{}", volumes::file_name(volume)))
 }
 
 /// Returns `trust/metadata/<name>`.
@@ -172,6 +184,8 @@ pub struct BundleNames {
     pub sequence: Sequence,
     /// Names in `evidence/`, sorted.
     pub evidence: Vec<String>,
+    /// Numbers of the volumes whose files lie beside the manifest, sorted.
+    pub volumes: Vec<u16>,
 }
 
 impl Survey {
@@ -182,6 +196,7 @@ impl Survey {
             let part = |part| Place::Bundle { stream: bundle.stream.clone(), sequence: bundle.sequence, part };
             places.push(part(BundlePart::Manifest));
             places.extend(bundle.evidence.iter().cloned().map(BundlePart::Evidence).map(part));
+            places.extend(bundle.volumes.iter().copied().map(BundlePart::Volume).map(part));
         }
         places.extend(self.blobs.iter().map(|(digest, _)| Place::Blob(*digest)));
         places.sort();
@@ -235,7 +250,10 @@ fn survey_bundle(source: &dyn Source, stream: StreamId, sequence: Sequence) -> R
     let dir =
         RelPath::new(&format!("bundles/{stream}/{sequence}")).map_err(|_| foreign("bundles/", stream.as_str()))?;
     let shown = format!("{dir}/");
-    only(&names(source.list(&dir)?), |name| matches!(name, "manifest.json" | SUMS), &shown)?;
+    let files = names(source.list(&dir)?);
+    only(&files, |name| matches!(name, "manifest.json" | SUMS) || volumes::number_in(name).is_some(), &shown)?;
+    let mut volumes: Vec<u16> = files.iter().filter_map(|name| volumes::number_in(name)).collect();
+    volumes.sort_unstable();
     only(&source.list_dirs(&dir)?, |name| name == "evidence", &shown)?;
     let below = checked(&format!("{dir}/evidence"));
     let shown = format!("{below}/");
@@ -245,7 +263,7 @@ fn survey_bundle(source: &dyn Source, stream: StreamId, sequence: Sequence) -> R
     if evidence.len() > MAX_EVIDENCE {
         return Err(SourceRefusal::TooMany { what: "evidence files in a bundle", limit: MAX_EVIDENCE }.into());
     }
-    Ok(BundleNames { stream, sequence, evidence })
+    Ok(BundleNames { stream, sequence, evidence, volumes })
 }
 
 fn survey_blobs(source: &dyn Source) -> Result<Vec<(Digest, u64)>, SourceError> {

@@ -16,6 +16,7 @@ mod staging;
 mod tagged;
 pub mod trust;
 pub mod verify;
+pub mod volumes;
 pub mod write;
 
 pub use chain::{ChainError, ChainRefusal, Content, UpstreamReport, verify_upstreams};

@@ -3,12 +3,13 @@
 //! Neither direction verifies signatures; both keep every signed byte, check the structure, and check blobs against their
 //! names while copying. A result appears whole or not at all and never replaces anything.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use sealift_fs::{Mode, NewFile, PathError, copy_hashed, free_bytes};
 use sealift_model::{Digest, Progress, RelPath, Sequence, StreamId};
+use sealift_trust::Envelope;
 
 use crate::convenience::bundle_sums;
 use crate::layout::{self, BundlePart, Place, SUMS, checked};
@@ -17,6 +18,7 @@ use crate::source::{
     BLOCK, BLOCK_SIZE, Container, Directory, MAX_ENTRY_BYTES, Source, SourceError, TOP, canonical_header, shown,
 };
 use crate::staging::{CopyError, Staging};
+use crate::volumes::{self, VolumeRefusal, VolumeSet};
 
 /// What was packed or unpacked.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -70,6 +72,15 @@ pub enum PackError {
         #[source]
         source: ManifestError,
     },
+    /// A list of volumes that cannot be read, so that its sums cannot be written.
+    #[error("{path} is refused")]
+    Volumes {
+        /// The list.
+        path: RelPath,
+        /// The rule it breaks.
+        #[source]
+        source: VolumeRefusal,
+    },
     /// Not enough space.
     #[error("{free} bytes are free at {path}, {needed} are needed")]
     Space {
@@ -85,7 +96,13 @@ pub enum PackError {
 impl PackError {
     /// Tells whether the content was refused, in contrast to a disk that failed.
     pub const fn is_refusal(&self) -> bool {
-        matches!(self, Self::Source(SourceError::Refused(_)) | Self::BlobDigest { .. } | Self::Manifest { .. })
+        matches!(
+            self,
+            Self::Source(SourceError::Refused(_))
+                | Self::BlobDigest { .. }
+                | Self::Manifest { .. }
+                | Self::Volumes { .. }
+        )
     }
 }
 
@@ -171,23 +188,15 @@ fn unpack_into(source: &Container, to: &Path, progress: &dyn Progress) -> Result
     check_space(to, total)?;
     progress.phase("Unpacking", Some(total));
     let mut staging = Staging::begin(to)?;
-    let mut evidence: BTreeMap<(StreamId, Sequence), Vec<(String, Digest)>> = BTreeMap::new();
-    let mut ids: BTreeMap<(StreamId, Sequence), Digest> = BTreeMap::new();
+    let mut bundles: BTreeMap<(StreamId, Sequence), Unpacked> = BTreeMap::new();
     for (place, size) in source.places() {
         let found = unpack_one(source, place, size, &mut staging, progress)?;
-        match place {
-            Place::Bundle { stream, sequence, part: BundlePart::Manifest } => {
-                ids.insert((stream.clone(), *sequence), found);
-            }
-            Place::Bundle { stream, sequence, part: BundlePart::Evidence(name) } => {
-                evidence.entry((stream.clone(), *sequence)).or_default().push((name.clone(), found));
-            }
-            Place::Metadata(_) | Place::Blob(_) => {}
+        if let Place::Bundle { stream, sequence, part } = place {
+            bundles.entry((stream.clone(), *sequence)).or_default().note(part, found);
         }
     }
-    for (bundle, id) in ids {
-        let evidence = evidence.remove(&bundle).unwrap_or_default();
-        write_bundle_sums(source, &bundle, id, &evidence, &mut staging)?;
+    for (bundle, unpacked) in bundles {
+        write_bundle_sums(source, &bundle, unpacked, &mut staging)?;
     }
     staging.write_convenience()?;
     staging.sync()?;
@@ -212,20 +221,49 @@ fn unpack_one(
     Ok(found)
 }
 
+/// The documents of one bundle as they were unpacked, for its sums.
+#[derive(Default)]
+struct Unpacked {
+    documents: Vec<(String, Digest)>,
+    volumes: Vec<u16>,
+}
+
+impl Unpacked {
+    fn note(&mut self, part: &BundlePart, found: Digest) {
+        let name = match part {
+            BundlePart::Manifest => "manifest.json".to_owned(),
+            BundlePart::Evidence(name) => format!("evidence/{name}"),
+            BundlePart::Volume(volume) => {
+                self.volumes.push(*volume);
+                volumes::file_name(*volume)
+            }
+        };
+        self.documents.push((name, found));
+    }
+}
+
 fn write_bundle_sums(
     source: &Container,
     (stream, sequence): &(StreamId, Sequence),
-    id: Digest,
-    evidence: &[(String, Digest)],
+    unpacked: Unpacked,
     staging: &mut Staging,
 ) -> Result<(), PackError> {
     let dir = format!("bundles/{stream}/{sequence}");
     let path = checked(&format!("{dir}/manifest.json"));
-    let manifest = Manifest::parse(&source.read_json(&path, MAX_BYTES, LIMITS)?);
-    let manifest = manifest.map_err(|source| PackError::Manifest { path, source })?;
-    let mut documents = vec![("manifest.json".to_owned(), id)];
-    documents.extend(evidence.iter().map(|(name, digest)| (format!("evidence/{name}"), *digest)));
-    let text = bundle_sums(manifest.blobs().into_keys(), documents);
+    let bytes = source.read_json(&path, MAX_BYTES, LIMITS)?;
+    let manifest = Manifest::parse(&bytes).map_err(|source| PackError::Manifest { path, source })?;
+    let mut blobs: BTreeSet<Digest> = BTreeSet::new();
+    if let Some(first) = unpacked.volumes.first() {
+        let path = checked(&format!("{dir}/{}", volumes::file_name(*first)));
+        let envelope = Envelope::parse(&source.read(&path, volumes::MAX_BYTES)?).map_err(VolumeRefusal::from);
+        let set = envelope
+            .and_then(|envelope| VolumeSet::parse(envelope.unverified_payload(), Digest::of(&bytes), &manifest))
+            .map_err(|source| PackError::Volumes { path, source })?;
+        blobs.extend(unpacked.volumes.iter().flat_map(|volume| set.blobs_of(*volume).into_keys()));
+    } else {
+        blobs.extend(manifest.blobs().into_keys());
+    }
+    let text = bundle_sums(blobs.into_iter(), unpacked.documents);
     Ok(staging.write(&checked(&format!("{dir}/{SUMS}")), text.as_bytes())?)
 }
 

@@ -8,7 +8,7 @@ mod blobs;
 mod documents;
 mod refusal;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::io::{self, Read};
 
 use sealift_model::escape::printable;
@@ -25,8 +25,9 @@ use crate::manifest::{BundleKind, FileEntry, Stored, Totals};
 use crate::source::Source;
 use crate::tagged::tagged;
 use crate::trust::verify_metadata;
+use crate::volumes::SetPurpose;
 
-pub use documents::{Documents, read_documents};
+pub use documents::{Documents, Volumes, read_documents, read_volumes};
 pub use refusal::{VerifyError, VerifyRefusal};
 
 /// What to verify against.
@@ -92,12 +93,35 @@ pub struct BundleReport {
     pub not_after: Timestamp,
     /// Its sums.
     pub totals: Totals,
+    /// Which volumes of it are here; absent if it is not cut.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub volumes: Option<VolumesReport>,
     /// Its evidence.
     pub evidence: Vec<EvidenceReport>,
     /// Who approved and scanned it, and how many must.
     pub agreement: Agreement,
     /// Its upstreams' own chains.
     pub upstreams: Vec<UpstreamReport>,
+}
+
+/// The volumes of a bundle that are on a medium.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct VolumesReport {
+    /// The id of the volume set.
+    #[serde(serialize_with = "tagged")]
+    pub set: Digest,
+    /// What the set is for.
+    pub purpose: SetPurpose,
+    /// The numbers of those that are here.
+    pub here: Vec<u16>,
+    /// How many there are.
+    pub of: u16,
+    /// How many of them, the last, hold parity.
+    pub parity: u16,
+    /// Blobs and pieces on those that are here.
+    pub blobs: u64,
+    /// Their bytes.
+    pub bytes: u64,
 }
 
 /// The base an incremental bundle needs.
@@ -126,7 +150,7 @@ pub fn verify(
     let jobs = blobs::jobs(&bundles, &survey)?;
     let (blobs, bytes) = (jobs.len() as u64, jobs.iter().map(|job| job.stored.size).sum());
     progress.phase("Verifying blobs", Some(bytes));
-    let content = MediumContent::new(source, &bundles);
+    let content = MediumContent::new(source, &bundles, &survey);
     let chains = || bundles.iter().map(|b| verify_upstreams(&b.manifest, &content)).collect::<Result<Vec<_>, _>>();
     let upstreams = blobs::hash_while(source, &jobs, options.threads, progress, chains)?;
     // Last of all: whoever is to approve a bundle wants to know first that all else is right.
@@ -206,13 +230,16 @@ struct MediumContent<'a> {
 }
 
 impl<'a> MediumContent<'a> {
-    fn new(source: &'a dyn Source, bundles: &[Documents]) -> Self {
+    /// Of a volume, what lies on others is not here.
+    fn new(source: &'a dyn Source, bundles: &[Documents], survey: &Survey) -> Self {
+        let there: HashSet<Digest> = survey.blobs.iter().map(|(blob, _)| *blob).collect();
         let entries = bundles.iter().flat_map(|b| &b.manifest.files);
-        Self { source, stored: entries.filter_map(|e| Some((e.sha256, e.stored?))).collect() }
+        let stored = entries.filter_map(|e| Some((e.sha256, e.stored.filter(|s| there.contains(&s.sha256))?)));
+        Self { source, stored: stored.collect() }
     }
 
     fn stored(&self, entry: &FileEntry) -> Option<Stored> {
-        entry.stored.or_else(|| self.stored.get(&entry.sha256).copied())
+        self.stored.get(&entry.sha256).copied()
     }
 }
 
@@ -258,21 +285,39 @@ fn bundle_report(bundle: &Documents, upstreams: Vec<UpstreamReport>, all: &[Docu
         created: manifest.created,
         not_after: manifest.not_after,
         totals: manifest.totals,
+        volumes: bundle.volumes.as_ref().map(volumes_report),
         evidence: bundle.evidence.clone(),
         agreement: bundle.agreement.clone().unwrap_or_default(),
         upstreams,
     }
 }
 
+fn volumes_report(volumes: &Volumes) -> VolumesReport {
+    let blobs = volumes.blobs();
+    VolumesReport {
+        set: volumes.set.id(),
+        purpose: volumes.set.purpose(),
+        here: volumes.here.clone(),
+        of: volumes.set.volumes(),
+        parity: volumes.set.volumes() - volumes.set.data_volumes(),
+        blobs: blobs.len() as u64,
+        bytes: blobs.values().sum(),
+    }
+}
+
 impl BundleReport {
-    /// Says what could not be verified because it rests on a base that is not here; `None` if nothing does.
+    /// Says what could not be verified because it rests on what is not here; `None` if nothing does.
     pub fn caveat(&self) -> Option<String> {
         let resting: u64 = self.upstreams.iter().map(|u| u.resting).sum();
-        let base = self.base.filter(|base| resting > 0 && !base.on_medium)?;
-        Some(printable(&format!(
-            "upstream chain of {resting} {} rests on base bundle {}, which is not on this medium",
-            if resting == 1 { "file" } else { "files" },
-            base.sequence
-        )))
+        let elsewhere = match (self.base, &self.volumes) {
+            (Some(base), _) if !base.on_medium => format!("base bundle {}, which is", base.sequence),
+            (_, Some(volumes)) if volumes.here.len() < usize::from(volumes.of) => "volumes which are".to_owned(),
+            _ => return None,
+        };
+        if resting == 0 {
+            return None;
+        }
+        let files = if resting == 1 { "file" } else { "files" };
+        Some(printable(&format!("upstream chain of {resting} {files} rests on {elsewhere} not on this medium")))
     }
 }

@@ -13,7 +13,8 @@ use sealift_term::{CommandError, Exit, Term, bytes, counted};
 use super::{confine, error};
 use crate::evidence::{Agreement, EvidenceReport};
 use crate::source::open_source;
-use crate::verify::{BundleReport, VerifyOptions, VerifyReport, verify};
+use crate::verify::{BundleReport, VerifyOptions, VerifyReport, VolumesReport, verify};
+use crate::volumes::SetPurpose;
 
 const MAX_ROOT_BYTES: u64 = 512_000;
 
@@ -58,6 +59,9 @@ fn render(report: &VerifyReport) -> String {
     let blobs = counted(report.blobs, "blob", "blobs");
     let _ = match report.bundles.len() {
         0 => writeln!(text, "Good, but there is no bundle on it: trust metadata only."),
+        1 if report.bundles.iter().any(|bundle| bundle.volumes.is_some()) => {
+            writeln!(text, "Good: the manifest, this part of the bundle and its {blobs} are as signed.")
+        }
         1 => writeln!(text, "Good: the bundle, its {blobs} and its upstream chain are as signed."),
         n => writeln!(text, "Good: {n} bundles, their {blobs} and upstream chains are as signed."),
     };
@@ -71,6 +75,18 @@ fn evidence_text(evidence: &EvidenceReport) -> String {
         None if evidence.ignored => format!("{} ({}), ignored", evidence.name, evidence.predicate_type),
         None => format!("{} ({})", evidence.name, evidence.predicate_type),
     }
+}
+
+fn volumes_text(volumes: &VolumesReport) -> String {
+    let numbers: Vec<String> = volumes.here.iter().map(u16::to_string).collect();
+    let held = format!("{}, {}", counted(volumes.blobs, "blob", "blobs"), bytes(volumes.bytes));
+    if volumes.purpose == SetPurpose::Repair {
+        return format!("repair medium, {held}");
+    }
+    let word = if numbers.len() == 1 { "volume" } else { "volumes" };
+    let first_parity = volumes.of.saturating_sub(volumes.parity);
+    let parity = if volumes.here.iter().all(|volume| *volume > first_parity) { " (parity)" } else { "" };
+    format!("{word} {} of {}{parity}, {held}", numbers.join(", "), volumes.of)
 }
 
 fn agreement_text(text: &mut String, agreement: &Agreement) {
@@ -90,6 +106,9 @@ fn render_bundle(text: &mut String, bundle: &BundleReport) {
     let _ = writeln!(text, "  id:       {}", bundle.manifest.tagged());
     let _ = writeln!(text, "  content:  {}, {}", counted(totals.files, "file", "files"), bytes(totals.bytes));
     let _ = writeln!(text, "  carried:  {}, {}", counted(totals.blobs, "blob", "blobs"), bytes(totals.stored_bytes));
+    if let Some(volumes) = &bundle.volumes {
+        let _ = writeln!(text, "  here:     {}", volumes_text(volumes));
+    }
     if let Some(base) = bundle.base {
         let place = if base.on_medium { "verified along" } else { "not on this medium" };
         let _ = writeln!(text, "  base:     {} ({place})", base.sequence);

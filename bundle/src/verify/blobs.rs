@@ -7,10 +7,10 @@ use std::sync::{Mutex, PoisonError};
 
 use sealift_model::{Digest, Hasher, Progress, RelPath};
 
-use super::{Documents, VerifyError, VerifyRefusal};
+use super::{Documents, VerifyError, VerifyRefusal, Volumes};
 use crate::blob::{BlobFault, decode};
 use crate::chain::ChainError;
-use crate::layout::{Survey, blob_path};
+use crate::layout::{BundlePart, Place, Survey, blob_path};
 use crate::manifest::{Encoding, FileEntry, Stored};
 use crate::source::Source;
 
@@ -37,10 +37,20 @@ impl Job {
 /// Compares blobs listed and blobs there, by name and size, and returns what to hash, the largest first.
 pub(super) fn jobs(bundles: &[Documents], survey: &Survey) -> Result<Vec<Job>, VerifyRefusal> {
     let mut jobs: BTreeMap<(Stored, Digest, u64), Job> = BTreeMap::new();
-    for entry in bundles.iter().flat_map(|b| &b.manifest.files) {
-        if let Some(stored) = entry.stored {
-            // Two manifests that mean different content by one blob make two jobs, and one of them will fail.
-            jobs.entry((stored, entry.sha256, entry.size)).or_insert_with(|| Job::new(stored, entry));
+    for bundle in bundles {
+        let own = bundle.volumes.as_ref().map(Volumes::blobs);
+        let lies_here = |stored: &Stored| own.as_ref().is_none_or(|own| own.contains_key(&stored.sha256));
+        for entry in &bundle.manifest.files {
+            if let Some(stored) = entry.stored.filter(lies_here) {
+                // Two manifests that mean different content by one blob make two jobs, and one of them will fail.
+                jobs.entry((stored, entry.sha256, entry.size)).or_insert_with(|| Job::new(stored, entry));
+            }
+        }
+    }
+    let whole: BTreeSet<Digest> = jobs.values().map(|job| job.stored.sha256).collect();
+    for bundle in bundles {
+        for job in pieces(bundle).filter(|job| !whole.contains(&job.stored.sha256)) {
+            jobs.entry((job.stored, job.sha256, job.size)).or_insert(job);
         }
     }
     let there: BTreeMap<Digest, u64> = survey.blobs.iter().copied().collect();
@@ -66,6 +76,22 @@ pub(super) fn jobs(bundles: &[Documents], survey: &Survey) -> Result<Vec<Job>, V
     // Largest first: at the end the threads then wait for a small one.
     jobs.sort_by(|a, b| b.stored.size.cmp(&a.stored.size).then_with(|| a.cmp(b)));
     Ok(jobs)
+}
+
+/// Returns a job for each file that the volumes of a bundle have here, as bytes without a meaning: parts and parity.
+fn pieces(bundle: &Documents) -> impl Iterator<Item = Job> {
+    bundle.volumes.iter().flat_map(|volumes| {
+        let of = Place::Bundle {
+            stream: bundle.manifest.stream.clone(),
+            sequence: bundle.manifest.sequence,
+            part: BundlePart::Volume(volumes.here.first().copied().unwrap_or(1)),
+        };
+        let of = of.path();
+        volumes.blobs().into_iter().map(move |(sha256, size)| {
+            let stored = Stored { encoding: Encoding::Identity, sha256, size };
+            Job { stored, sha256, size, of: of.clone() }
+        })
+    })
 }
 
 /// Hashes all blobs on `threads` threads and runs `beside` on this one meanwhile.

@@ -1,13 +1,16 @@
-//! The signed documents of one bundle: its manifest and its evidence.
+//! The signed documents of one bundle: its manifest, its evidence, and which volumes of it lie here.
+
+use std::collections::BTreeMap;
 
 use sealift_model::{Digest, RelPath};
 use sealift_trust::{EvidenceRefusal, TrustedSet};
 
 use super::{VerifyError, VerifyRefusal};
 use crate::evidence::{Agreement, EvidenceFault, EvidenceReport, EvidenceSet};
-use crate::layout::{BundleNames, MAX_EVIDENCE_BYTES, evidence_path, manifest_path};
+use crate::layout::{BundleNames, MAX_EVIDENCE_BYTES, evidence_path, manifest_path, volume_path};
 use crate::manifest::{MAX_BYTES, Manifest};
 use crate::source::{Source, SourceRefusal};
+use crate::volumes::{self, Piece, VolumeRefusal, VolumeSet};
 
 /// A bundle's documents after they were verified.
 #[derive(Debug, Clone)]
@@ -20,6 +23,25 @@ pub struct Documents {
     pub evidence: Vec<EvidenceReport>,
     /// Whether enough people agree, by the policy of the root.
     pub agreement: Result<Agreement, EvidenceRefusal>,
+    /// The volumes of it that lie here; `None` of a bundle that is not cut.
+    pub volumes: Option<Volumes>,
+}
+
+/// Which volumes of a bundle lie on a medium.
+#[derive(Debug, Clone)]
+pub struct Volumes {
+    /// The set they are of.
+    pub set: VolumeSet,
+    /// Their numbers, sorted; at least one.
+    pub here: Vec<u16>,
+}
+
+impl Volumes {
+    /// Returns what lies in `blobs/` of these volumes, with sizes.
+    pub fn blobs(&self) -> BTreeMap<Digest, u64> {
+        let here = |piece: &Piece| self.here.binary_search(&piece.volume).is_ok();
+        self.set.pieces().filter(here).map(|piece| (piece.sha256, piece.size)).collect()
+    }
 }
 
 /// Reads manifest and evidence of one bundle and verifies them against trusted metadata (format/manifest §4 steps 1 to 3).
@@ -45,7 +67,37 @@ pub fn read_documents(
     }
     let evidence = read_evidence(source, names, trusted, id)?;
     let agreement = evidence.agreement(trusted.now());
-    Ok(Documents { id, manifest, evidence: evidence.into_reports(), agreement })
+    let evidence = evidence.into_reports();
+    let volumes = read_volumes(source, names, trusted, (id, &manifest))?;
+    Ok(Documents { id, manifest, evidence, agreement, volumes })
+}
+
+/// Reads the volume sets beside a verified manifest and verifies them (format/volumes §1 to §3).
+pub fn read_volumes(
+    source: &dyn Source,
+    names: &BundleNames,
+    trusted: &TrustedSet,
+    (id, manifest): (Digest, &Manifest),
+) -> Result<Option<Volumes>, VerifyError> {
+    let mut first: Option<Vec<u8>> = None;
+    for number in &names.volumes {
+        let path = volume_path(&names.stream, names.sequence, *number).map_err(|_| unsafe_name(names))?;
+        let bytes = source.read(&path, volumes::MAX_BYTES)?;
+        if first.as_ref().is_some_and(|first| *first != bytes) {
+            let refusal = VolumeRefusal::Mixed { stream: names.stream.clone(), sequence: names.sequence };
+            return Err(VerifyRefusal::Volumes { path, source: refusal }.into());
+        }
+        first = Some(bytes);
+    }
+    let (Some(bytes), Some(last)) = (first, names.volumes.last()) else { return Ok(None) };
+    let path = volume_path(&names.stream, names.sequence, *last).map_err(|_| unsafe_name(names))?;
+    let set = VolumeSet::open(&bytes, trusted.root().body(), id, manifest);
+    let refused = |source| VerifyRefusal::Volumes { path: path.clone(), source };
+    let set = set.map_err(refused)?;
+    if *last > set.volumes() {
+        return Err(refused(VolumeRefusal::Number { volume: *last, volumes: set.volumes() }).into());
+    }
+    Ok(Some(Volumes { set, here: names.volumes.clone() }))
 }
 
 fn read_manifest(source: &dyn Source, path: &RelPath, trusted: &TrustedSet) -> Result<(Digest, Manifest), VerifyError> {

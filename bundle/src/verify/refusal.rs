@@ -8,6 +8,7 @@ use crate::chain::{ChainError, ChainRefusal};
 use crate::manifest::ManifestError;
 use crate::source::{SourceError, SourceRefusal};
 use crate::trust::TrustError;
+use crate::volumes::VolumeRefusal;
 
 /// Why a medium was not verified.
 #[derive(Debug, thiserror::Error)]
@@ -143,6 +144,15 @@ pub enum VerifyRefusal {
         /// The base's number.
         base: Sequence,
     },
+    /// A volume set is not to be believed, or not of this medium.
+    #[error("{path} is refused")]
+    Volumes {
+        /// The file.
+        path: RelPath,
+        /// Why.
+        #[source]
+        source: VolumeRefusal,
+    },
     /// A blob that is listed is not there.
     #[error("blob {blob} ({of}) is missing")]
     MissingBlob {
@@ -223,6 +233,7 @@ impl VerifyRefusal {
             | Self::Misplaced { .. }
             | Self::Evidence { .. }
             | Self::NoProvenance { .. }
+            | Self::Volumes { .. }
             | Self::MissingBlob { .. }
             | Self::UnlistedBlob(_)
             | Self::BlobSize { .. }
@@ -243,6 +254,7 @@ impl VerifyRefusal {
             Self::Evidence { source, .. } | Self::People { source, .. } => source.code(),
             Self::NoProvenance { .. } => "evidence-missing",
             Self::Base { .. } | Self::NotInBase { .. } => "base",
+            Self::Volumes { source, .. } => source.code(),
             Self::MissingBlob { .. } => "blob-missing",
             Self::UnlistedBlob(_) => "blob-unlisted",
             Self::BlobSize { .. } => "blob-size",

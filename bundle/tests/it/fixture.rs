@@ -270,6 +270,12 @@ impl Fixture {
         dsse::envelope_bytes(&payload, &[(key.id(), key.sign(&dsse::pae(&payload)))])
     }
 
+    /// Signs a payload with the key of this purpose.
+    pub fn sign_payload(&self, purpose: Purpose, payload: &[u8]) -> Vec<u8> {
+        let key = &self.keys[&purpose];
+        dsse::envelope_bytes(payload, &[(key.id(), key.sign(&dsse::pae(payload)))])
+    }
+
     /// Writes one bundle below `dir`.
     pub fn write(&self, dir: &Path, manifest: &Manifest, metadata: &MetadataFiles) {
         let bytes = manifest.to_bytes().unwrap();

@@ -15,3 +15,4 @@ mod tool;
 mod unreliable;
 mod vectors;
 mod verify;
+mod volumes;
