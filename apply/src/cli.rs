@@ -6,6 +6,7 @@ mod error;
 mod facts;
 mod freshness;
 mod init;
+mod need;
 mod plan;
 mod reading;
 mod records;
@@ -47,6 +48,7 @@ enum Verb {
     Show(show::ShowArgs),
     Diff(diff::DiffArgs),
     Verify(verify::VerifyArgs),
+    Need(need::NeedArgs),
 }
 
 /// Runs the tool.
@@ -67,6 +69,7 @@ pub fn main() -> ExitCode {
                 Verb::Show(args) => show::run(&args, dir, term),
                 Verb::Diff(args) => diff::run(&args, dir, term),
                 Verb::Verify(args) => verify::run(&args, dir, term),
+                Verb::Need(args) => need::run(&args, dir, term),
             }
         },
     )

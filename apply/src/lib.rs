@@ -12,6 +12,7 @@ pub mod compare;
 pub mod facts;
 pub mod host;
 pub mod inventory;
+pub mod need;
 pub mod plan;
 pub mod planner;
 pub mod plans;

@@ -1,6 +1,6 @@
 //! `receipt`: what this site holds, signed, to be carried back over the gap (format/receipt).
 
-pub mod outbound;
+pub use sealift_site::outbound;
 
 use sealift_fs::PathError;
 use sealift_model::Digest;

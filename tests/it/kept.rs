@@ -36,7 +36,7 @@ fn outbound_medium_carries_the_receipt_and_nothing_else() {
     // The stick that the bundle came on would carry it out again, and whatever else is there.
     let lines = fs::read_to_string(line.path("isolated/ledger.jsonl")).unwrap();
     line.import("receipt", &["--to", "media"])
-        .failed(1, &["holds more than a receipt: SEALIFT", "Nothing was changed."]);
+        .failed(1, &["holds more than what may leave: SEALIFT", "Nothing was changed."]);
     assert_eq!(fs::read_to_string(line.path("isolated/ledger.jsonl")).unwrap(), lines);
     assert_eq!(fs::read_dir(line.path("media")).unwrap().count(), 1);
     fs::create_dir(line.path("out")).unwrap();

@@ -24,7 +24,10 @@ pub fn install(root: &Path, upstream: &Miniature) -> anyhow::Result<()> {
     for file in ["var/lib/dpkg/status", "var/lib/dpkg/available"] {
         fs::write(root.join(file), "")?;
     }
-    fs::write(root.join("etc/os-release"), "NAME=\"Lighthouse\"\nID=lighthouse\nVERSION_ID=\"1\"\n")?;
+    fs::write(
+        root.join("etc/os-release"),
+        "NAME=\"Lighthouse\"\nID=lighthouse\nVERSION_ID=\"1\"\nVERSION_CODENAME=lighthouse\n",
+    )?;
     let debs = miniature::names().map(|name| upstream.released_deb(name));
     let output = Command::new("/usr/bin/dpkg")
         .arg(format!("--root={}", root.display()))

@@ -2,6 +2,7 @@
 
 use sealift_fs::{LockError, PathError, PrivateError};
 use sealift_site::SiteKeyError;
+use sealift_site::outbound::OutboundError;
 use sealift_term::{CommandError, Exit};
 
 use crate::apt::{AptError, RepositoryFault};
@@ -14,6 +15,16 @@ use crate::setup::SetupError;
 
 pub(super) fn fs(error: &PathError) -> CommandError {
     CommandError::from_error(Exit::Failed, error)
+}
+
+pub(super) fn outbound(error: &OutboundError) -> CommandError {
+    let failure = CommandError::from_error(Exit::Failed, error);
+    match error {
+        OutboundError::Foreign { .. } => failure
+            .hint("whatever lies there would be carried out: use a new medium, or wipe this one")
+            .state("Nothing was written."),
+        _ => failure.state("Do not carry this medium out before you have looked at it."),
+    }
 }
 
 pub(super) fn lock(error: &LockError) -> CommandError {

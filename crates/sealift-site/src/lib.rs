@@ -5,6 +5,7 @@
 //! sealed under a passphrase, since publishing must work unattended; who can read them is this machine's root anyway.
 
 pub mod error;
+pub mod outbound;
 pub mod repository_key;
 pub mod site_keys;
 pub mod statement_key;

@@ -1,14 +1,15 @@
 //! `sealift-import receipt`
 
+use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::Args;
 use sealift_fs::Mode;
-use sealift_term::{CommandError, Exit, Term};
+use sealift_term::{CommandError, Exit, Term, counted};
 
 use super::DirArgs;
-use crate::receipt::outbound::{self, OutboundError};
+use crate::receipt::outbound::{self, OutboundError, OutboundFile};
 use crate::receipt::receipt;
 
 /// Write the signed receipt that is carried back to the connected side
@@ -48,17 +49,25 @@ pub(super) fn run(args: &ReceiptArgs, term: Term) -> Result<ExitCode, CommandErr
 }
 
 fn carry_out(medium: &Path, text: &str, term: Term) -> Result<ExitCode, CommandError> {
-    let file = outbound::write(medium, text).map_err(|e| {
+    let file = outbound::write(medium, outbound::RECEIPT, text).map_err(|e| {
         refused(&e).state("The ledger records a receipt. Do not carry this medium out before you have looked at it.")
     })?;
-    term.answer(&file, |file| {
-        format!("{} holds 1 file: {}, {} bytes, sha256:{}\n", medium.display(), file.name, file.size, file.sha256)
-    });
-    term.say(&format!("Next, on the connected side: sealift-mirror receipt import {}", outbound::NAME));
+    let all = outbound::list(medium).map_err(|e| refused(&e))?;
+    term.answer(&file, |_| outbound_text(medium, &all));
+    term.say(&format!("Next, on the connected side: sealift-mirror receipt import {}", outbound::RECEIPT));
     Ok(ExitCode::SUCCESS)
 }
 
-fn refused(error: &OutboundError) -> CommandError {
+/// Lists everything on an outbound medium: all of it leaves.
+pub(super) fn outbound_text(medium: &Path, files: &[OutboundFile]) -> String {
+    let mut text = format!("{} holds {}:", medium.display(), counted(files.len() as u64, "file", "files"));
+    for file in files {
+        let _ = write!(text, " {}, {} bytes, sha256:{}\n", file.name, file.size, file.sha256);
+    }
+    text
+}
+
+pub(super) fn refused(error: &OutboundError) -> CommandError {
     let shown = CommandError::from_error(Exit::Failed, error);
     match error {
         OutboundError::Foreign { .. } => shown.hint(
