@@ -177,8 +177,15 @@ pub fn sign_statement<'a>(
     statement: &Statement,
     keys: impl Iterator<Item = &'a SecretKey>,
 ) -> Result<Vec<u8>, MetadataError> {
-    let payload = statement.to_bytes().map_err(|e| MetadataError::Malformed(e.to_string()))?;
-    let covered = dsse::pae(&payload);
+    sign_payload(&statement.to_bytes().map_err(|e| MetadataError::Malformed(e.to_string()))?, keys)
+}
+
+/// Signs the payload of a statement that another crate encodes, such as a volume set, with evidence keys.
+///
+/// # Errors
+/// A key of another purpose, or none.
+pub fn sign_payload<'a>(payload: &[u8], keys: impl Iterator<Item = &'a SecretKey>) -> Result<Vec<u8>, MetadataError> {
+    let covered = dsse::pae(payload);
     let mut signatures = Vec::new();
     for key in keys {
         if key.purpose() != Purpose::Evidence {
@@ -187,7 +194,7 @@ pub fn sign_statement<'a>(
         }
         signatures.push((key.id(), key.sign(&covered)));
     }
-    if signatures.is_empty() { Err(MetadataError::NoKey) } else { Ok(dsse::envelope_bytes(&payload, &signatures)) }
+    if signatures.is_empty() { Err(MetadataError::NoKey) } else { Ok(dsse::envelope_bytes(payload, &signatures)) }
 }
 
 fn add_signature<T: Body>(document: &[u8], key: &SecretKey) -> Result<Vec<u8>, MetadataError> {
