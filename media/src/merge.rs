@@ -54,7 +54,7 @@ pub fn merge(writer: &mut Writer, other: &Path) -> Result<Merged, RegisterError>
     if found != expected {
         return Err(Refusal::OtherRegister { found: found.short(), expected: expected.short() }.into());
     }
-    for problem in theirs.problems().into_iter().chain(writer.problems()) {
+    if let Some(problem) = theirs.problems().into_iter().chain(writer.problems()).next() {
         return Err(problem.refusal.clone().into());
     }
     let mut merged = Merged { people: merge_people(writer, &theirs)?, ..Merged::default() };

@@ -159,6 +159,11 @@ impl Register {
         Ok(register)
     }
 
+    /// Returns the directory.
+    pub fn dir(&self) -> &Path {
+        &self.dir
+    }
+
     /// Returns who may sign.
     pub fn roster(&self) -> &Roster {
         &self.roster
@@ -236,12 +241,11 @@ fn ids(tree: &Beneath, heads: &HeadsFile, loose: &mut Vec<Problem>) -> Result<BT
     let path = RelPath::new("media").expect("a constant that is a path");
     for (name, kind) in tree.list(Some(&path), MAX_FILES)? {
         let id = name.parse::<MediumId>().ok().filter(|_| kind == Kind::Dir && RelPath::new(&name).is_ok());
-        match id {
-            Some(id) => drop(ids.insert(id)),
-            None => {
-                let file = sealift_model::escape::printable(&format!("media/{name}"));
-                loose.push(Problem { chain: ChainName::People, number: 0, refusal: Refusal::Stray { file } });
-            }
+        if let Some(id) = id {
+            ids.insert(id);
+        } else {
+            let file = sealift_model::escape::printable(&format!("media/{name}"));
+            loose.push(Problem { chain: ChainName::People, number: 0, refusal: Refusal::Stray { file } });
         }
     }
     Ok(ids)

@@ -34,6 +34,9 @@ pub struct Stand {
     pub people: BTreeMap<PersonId, Member>,
 }
 
+/// A key, by what makes it this key, and whose it is.
+type Owned = (Vec<u8>, PersonId);
+
 /// All points of a register's people.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Roster {
@@ -107,7 +110,7 @@ impl Roster {
         self.next(record).map(|_| ())
     }
 
-    fn next(&self, record: &Record) -> Result<(Stand, Option<(Vec<u8>, PersonId)>), Rule> {
+    fn next(&self, record: &Record) -> Result<(Stand, Option<Owned>), Rule> {
         let mut stand = self.now().clone();
         stand.member(&record.person, Power::Keep, record.time)?;
         let mut taken = None;

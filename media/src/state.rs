@@ -156,8 +156,17 @@ pub struct Medium {
     /// Time of the last record.
     pub time: Timestamp,
     pub(crate) under: Under,
+    past: Past,
+}
+
+/// What it went through since it was sanitised, and before.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+struct Past {
+    /// Ever written.
     written: bool,
+    /// Ever sanitised.
     sanitised: bool,
+    /// Went somewhere with content, since it was sanitised.
     carried: bool,
 }
 
@@ -189,9 +198,7 @@ impl Medium {
             head: digest,
             time: record.time,
             under,
-            written: false,
-            sanitised: false,
-            carried: false,
+            past: Past::default(),
         })
     }
 
@@ -225,7 +232,7 @@ impl Medium {
 
     /// Tells whether it carried something since it was sanitised, and so must be before it is written again.
     pub fn must_be_sanitised(&self) -> bool {
-        self.carried && self.is_rewritable() && self.fate == Fate::Kept
+        self.past.carried && self.is_rewritable() && self.fate == Fate::Kept
     }
 
     /// Returns what it is doing, in one word.
@@ -257,7 +264,7 @@ impl Medium {
             Event::Verified { loads, result, .. } => self.take_read(number, loads, *result),
             Event::Imported { loads, result, .. } => {
                 self.take_read(number, loads, *result);
-                self.carried = true;
+                self.past.carried = true;
             }
             Event::Sealed { seal } => self.seal = Some(seal.clone()),
             Event::HandedOver { from, to } => {
@@ -285,13 +292,17 @@ impl Medium {
         if strange {
             self.remark(number, Strange::NotSanitised);
         }
-        self.written = true;
+        self.past.written = true;
         self.loads.extend(loads.iter().cloned());
     }
 
     fn take_read(&mut self, number: u64, loads: &[Load], result: Outcome) {
-        for load in loads.iter().filter(|load| !self.loads.contains(load)).cloned().collect::<Vec<_>>() {
-            self.remark(number, Strange::NotWritten(load));
+        for load in loads {
+            // Who reads may know the bundle and not the volume.
+            let same = |on: &Load| on == load || (load.volume.is_none() && on.bundle == load.bundle);
+            if !self.loads.iter().any(same) {
+                self.remark(number, Strange::NotWritten(load.clone()));
+            }
         }
         if result == Outcome::Bad {
             self.remark(number, Strange::Bad);
@@ -304,7 +315,7 @@ impl Medium {
             self.remark(number, Strange::Seal { expected, found: found.cloned(), intact });
         }
         self.in_transit = false;
-        self.carried |= !self.loads.is_empty();
+        self.past.carried |= !self.loads.is_empty();
     }
 
     fn wait(&mut self, record: &Record, waits_for: &PersonId, then: Then) {
@@ -317,7 +328,7 @@ impl Medium {
             Some(Then::With(person)) => {
                 self.holder = person;
                 self.in_transit = true;
-                self.carried |= !self.loads.is_empty();
+                self.past.carried |= !self.loads.is_empty();
                 if !self.loads.is_empty() && self.seal.is_none() {
                     self.remark(number, Strange::Unsealed);
                 }
@@ -330,12 +341,12 @@ impl Medium {
     fn clear(&mut self) {
         self.loads.clear();
         self.remarks.clear();
-        self.sanitised = true;
-        self.carried = false;
+        self.past.sanitised = true;
+        self.past.carried = false;
     }
 
     fn is_new(&self) -> bool {
-        self.is_rewritable() && !self.written && !self.sanitised
+        self.is_rewritable() && !self.past.written && !self.past.sanitised
     }
 }
 

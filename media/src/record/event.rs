@@ -426,6 +426,14 @@ impl Event {
         if !loads.windows(2).all(|pair| matches!(pair, [a, b] if a < b)) {
             return Err("its bundles are not sorted, or one is there twice");
         }
+        let sizes = match self {
+            Self::Registered(details) => details.capacity,
+            Self::Written(writing) => writing.bytes,
+            _ => None,
+        };
+        if sizes.is_some_and(|bytes| bytes >= 1 << 53) {
+            return Err("a size is beyond 2^53");
+        }
         match self {
             Self::Written(_) | Self::Verified { .. } | Self::Imported { .. } if loads.is_empty() => {
                 Err("it names no bundle")

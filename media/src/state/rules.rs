@@ -94,9 +94,10 @@ impl Medium {
                 self.check_unsealed()?;
                 self.check_written(stand)
             }
-            Event::Verified { .. } | Event::Imported { .. } | Event::Sealed { .. } => self.check_unsealed(),
             Event::Sanitised { .. } if self.details.write_once => Err(Rule::NotErasable(id())),
-            Event::Sanitised { .. } => self.check_unsealed(),
+            Event::Verified { .. } | Event::Imported { .. } | Event::Sealed { .. } | Event::Sanitised { .. } => {
+                self.check_unsealed()
+            }
             Event::HandedOver { from, to } => {
                 if from == to {
                     return Err(Rule::OnePerson(to.clone()));
@@ -129,7 +130,7 @@ impl Medium {
 
     fn check_written(&self, stand: &Stand) -> Result<(), Rule> {
         let policy = stand.policy;
-        if self.details.write_once && self.written {
+        if self.details.write_once && self.past.written {
             return Err(Rule::WriteOnce(self.id.clone()));
         }
         if self.must_be_sanitised() && policy.reuse == Manner::Refuse {
