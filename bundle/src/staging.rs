@@ -43,6 +43,7 @@ impl Staging {
     /// Begins below `dir`, and keeps what a killed run left of the blobs `wanted`, given with their sizes.
     pub(crate) fn take_up(dir: &Path, wanted: &BTreeMap<Digest, u64>) -> Result<Self, PathError> {
         remove_tree(&dir.join(TRIAL))?;
+        remove_tree(&dir.join(medium::PROBE_DIR))?;
         let partial = dir.join(PARTIAL);
         let left = left_over(&partial, wanted)?;
         if left.is_empty() {

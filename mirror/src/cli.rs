@@ -4,6 +4,7 @@ mod bundle;
 mod error;
 mod failure;
 mod init;
+mod medium;
 mod receipt;
 mod select;
 mod site;
@@ -58,6 +59,9 @@ enum Verb {
     /// Add, list and show the isolated sites that bundles are built for
     #[command(subcommand)]
     Site(site::SiteVerb),
+    /// Show media, and check whether they are as large as they say
+    #[command(subcommand)]
+    Medium(medium::MediumVerb),
     /// Import and show the receipts of the isolated sites
     #[command(subcommand)]
     Receipt(receipt::ReceiptVerb),
@@ -93,6 +97,7 @@ pub fn main() -> ExitCode {
             Verb::Select(verb) => select::run(&verb, &cli.place, term),
             Verb::Bundle(verb) => bundle::run(&verb, &cli.place, term),
             Verb::Site(verb) => site::run(&verb, &cli.place, term),
+            Verb::Medium(verb) => medium::run(&verb, term),
             Verb::Receipt(verb) => receipt::run(&verb, &cli.place, term),
         },
     )

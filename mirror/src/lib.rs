@@ -7,6 +7,7 @@ pub mod build;
 mod cli;
 pub mod config;
 pub mod fetch;
+pub mod medium;
 pub mod selection;
 pub mod site;
 pub mod snapshot;

@@ -82,7 +82,7 @@ pub(super) fn check_files(dir: &Path, options: &WriteOptions<'_>) -> Result<(), 
     if options.beside_other_files {
         return Ok(());
     }
-    let ours = |name: &str| [TOP, PARTIAL, TRIAL].contains(&name);
+    let ours = |name: &str| [TOP, PARTIAL, TRIAL, medium::PROBE_DIR].contains(&name);
     // Only root may look into it; whoever may not is not told of files there.
     let empty = |name: &str| list_dir(&dir.join(name)).map_or(true, |names| names.is_empty());
     let of_others = |name: &String| !(ours(name) || SYSTEM.contains(&name.as_str()) || name == FOUND && empty(name));

@@ -11,6 +11,9 @@ use std::path::Path;
 use crate::error::{Context, PathError};
 use crate::raw::{self, OutFile};
 
+/// Name of the directory in which the capacity of a medium is tried. What a killed run leaves there takes all the room.
+pub const PROBE_DIR: &str = ".SEALIFT.probe";
+
 /// Opens a regular file for reading and returns it with its size at this moment.
 ///
 /// Looked at before it is opened, as [`Beneath`](crate::Beneath) does; links on the way are followed, because somebody
@@ -54,6 +57,18 @@ pub fn hard_link(from: &Path, to: &Path) -> Result<bool, PathError> {
 pub fn begin_writeback(file: &OutFile) {
     // "Not needed in memory soon" starts the writing of dirty pages at once.
     let _ = rustix::fs::fadvise(file.file(), 0, None, rustix::fs::Advice::DontNeed);
+}
+
+/// Reserves room for `bytes` behind the content of a file without writing it; false if the file system cannot.
+///
+/// Not an operation of the [seam](crate::seam): content and names stay as they are.
+pub fn reserve(file: &OutFile, bytes: u64) -> Result<bool, PathError> {
+    use rustix::io::Errno;
+    match rustix::fs::fallocate(file.file(), rustix::fs::FallocateFlags::KEEP_SIZE, 0, bytes) {
+        Ok(()) => Ok(true),
+        Err(Errno::OPNOTSUPP | Errno::NOSYS | Errno::INVAL) => Ok(false),
+        Err(e) => Err(PathError::new("reserve room in", file.path(), e.into())),
+    }
 }
 
 /// Tells whether two names are one file; false if either cannot be looked at.

@@ -74,6 +74,11 @@ impl OutFile {
         seam::run(Op::SyncFile { path: &self.path, why }, || self.file.sync_all())
     }
 
+    /// Returns the path it was opened by.
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
     /// Returns the open file, for what does not change it.
     pub(crate) fn file(&self) -> &File {
         &self.file

@@ -5,6 +5,7 @@
 //! tells two media apart for people who look later.
 
 mod device;
+pub mod probe;
 mod report;
 mod table;
 

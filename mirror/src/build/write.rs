@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use sealift_bundle::manifest::Manifest;
-use sealift_bundle::write::{BundleParts, WriteOptions, WriteReport, write};
+use sealift_bundle::write::{BundleParts, WriteOptions, WriteReport, write_proven};
 use sealift_fs::Lock;
 use sealift_model::{Progress, Sequence, StreamId};
 use serde::Serialize;
@@ -42,17 +42,22 @@ pub fn list(state: &State, only: Option<&StreamId>) -> Result<Vec<Listed>, Build
 }
 
 /// Refuses a directory into which a bundle with this manifest could not be written now. Asked before a number is taken.
-pub fn check_target(state: &State, manifest: &Manifest, to: &Path) -> Result<(), BuildError> {
-    sealift_bundle::write::check_target(to, manifest, state.store(), &WriteOptions::default())
+pub fn check_target(
+    state: &State,
+    manifest: &Manifest,
+    to: &Path,
+    options: &WriteOptions<'_>,
+) -> Result<(), BuildError> {
+    sealift_bundle::write::check_target(to, manifest, state.store(), options)
         .map_err(|source| BuildError::Target { dir: to.to_owned(), source: Box::new(source) })
 }
 
-/// Writes a sealed bundle, with the newest trust metadata, to `SEALIFT` below `to`.
+/// Writes a sealed bundle, with the newest trust metadata, to `SEALIFT` below `to`, and reads it back.
 pub fn write_to(
     state: &State,
     writer: &Lock,
     (stream, sequence): (&StreamId, Sequence),
-    to: &Path,
+    (to, options): (&Path, &WriteOptions<'_>),
     progress: &dyn Progress,
 ) -> Result<WriteReport, BuildError> {
     let dir = StreamDir::of(state.dir(), stream);
@@ -75,7 +80,7 @@ pub fn write_to(
         metadata: &metadata,
         blobs: state.store(),
     };
-    let report = write(to, &parts, progress).map_err(|source| BuildError::Write {
+    let report = write_proven(to, &parts, options, progress).map_err(|source| BuildError::Write {
         stream: stream.clone(),
         sequence,
         source: Box::new(source),

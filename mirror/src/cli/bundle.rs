@@ -14,6 +14,7 @@ mod answer;
 mod attach;
 mod build;
 mod list;
+pub(super) mod medium;
 mod pack;
 mod revoke;
 mod seal;

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use sealift_bundle::manifest::{DebEntry, FileRole, ReleaseForm};
 use sealift_bundle::open_source;
 use sealift_bundle::verify::{VerifyOptions, VerifyReport, verify};
+use sealift_bundle::write::WriteOptions;
 use sealift_keys::{Ceremony, KdfParams, KeyDir, Passphrase, Quorum, ceremony};
 use sealift_mirror::build::{self, Action, BaseChoice, BuildError, BuildPlan, Created, Request, Sealed, Signing};
 use sealift_mirror::snapshot::{HEAD_SCHEMA, Head, KeyringRef, NeededPackage, ReleaseRef, SnapshotFile};
@@ -205,7 +206,8 @@ impl World {
         std::fs::create_dir_all(&to).unwrap();
         let state = self.state();
         let lock = state.lock().unwrap();
-        build::write_to(&state, &lock, (&stream(), seq(number)), &to, &Silent).map(|report| report.path)
+        build::write_to(&state, &lock, (&stream(), seq(number)), (&to, &WriteOptions::default()), &Silent)
+            .map(|report| report.path)
     }
 
     pub fn verify(&self, medium: &Path, day: u64) -> VerifyReport {

@@ -10,6 +10,7 @@ use sealift_term::{CommandError, Exit, Term};
 use sealift_trust::people::MAX_ENVELOPE;
 use serde::Serialize;
 
+use super::medium::MediumArgs;
 use super::seal::{chosen, write};
 use crate::build::{self, Attached};
 use crate::cli::{Place, failure};
@@ -35,6 +36,8 @@ pub(in crate::cli) struct AttachArgs {
     /// Then write the bundle with them to SEALIFT in this directory
     #[arg(long, value_name = "DIR")]
     to: Option<PathBuf>,
+    #[command(flatten)]
+    medium: MediumArgs,
     /// Directory with the root of trust [default: `keys` in mirror.toml]
     #[arg(long, value_name = "DIR")]
     keys: Option<PathBuf>,
@@ -64,7 +67,7 @@ pub(super) fn run(args: &AttachArgs, place: &Place, term: Term) -> Result<ExitCo
         Answer { stream: args.stream.clone(), sequence, evidence: reports, agreement: agreement.ok(), missing };
     if let (Some(to), Status::Sealed) = (&args.to, status) {
         term.say(&human(&answer));
-        return write(&state, &writer, bundle, to, term);
+        return write(&state, &writer, bundle, (to, &args.medium), term);
     }
     term.answer(&answer, human);
     if args.to.is_some() {

@@ -10,6 +10,7 @@ use sealift_model::{Sequence, SiteId, StreamId};
 use sealift_term::{CommandError, Term};
 
 use super::answer::{BundleAnswer, PlanAnswer};
+use super::medium::MediumArgs;
 use super::signing::{self, SigningArgs};
 use crate::build::{self, Action, BaseChoice, BuildPlan, Request};
 use crate::cli::{Place, error, failure};
@@ -37,6 +38,8 @@ pub(in crate::cli) struct BuildArgs {
     /// Write the bundle to SEALIFT in this directory, the top of the medium
     #[arg(long, value_name = "DIR")]
     to: Option<PathBuf>,
+    #[command(flatten)]
+    medium: MediumArgs,
     /// Only show what would be built
     #[arg(long)]
     plan: bool,
@@ -86,7 +89,7 @@ pub(super) fn run(args: &BuildArgs, place: &Place, term: Term) -> Result<ExitCod
         return nothing(args, &state, &writer, &plan, term);
     }
     if let Some(to) = &args.to {
-        build::check_target(&state, &plan.manifest, to).map_err(|e| failure::build(&e))?;
+        args.medium.check(&state, &plan.manifest, to)?;
     }
     let signing = args.signing.open(&state)?;
     build::draft(&state, &writer, &plan, &signing).map_err(|e| failure::build(&e))?;
@@ -96,7 +99,7 @@ pub(super) fn run(args: &BuildArgs, place: &Place, term: Term) -> Result<ExitCod
     let kept = |failure: CommandError| failure.state(format!("Bundle {} is kept as a draft.", plan.manifest.sequence));
     let now = signing::moment(request.created).max(plan.manifest.created);
     let sealed = build::seal(&state, &writer, bundle, &signing, now).map_err(|e| kept(failure::build(&e)))?;
-    super::seal::finish(&state, &writer, bundle, (&sealed, &signing), args.to.as_deref(), term)
+    super::seal::finish(&state, &writer, bundle, (&sealed, &signing), (args.to.as_deref(), &args.medium), term)
 }
 
 impl BuildArgs {
@@ -129,7 +132,7 @@ fn nothing(
     let to = args.to.as_deref().filter(|_| wanted || !dir.was_written(sequence));
     if let Some(to) = to {
         mark(args, state, writer, plan)?;
-        return super::seal::write(state, writer, (&args.stream, sequence), to, term);
+        return super::seal::write(state, writer, (&args.stream, sequence), (to, &args.medium), term);
     }
     let answer = BundleAnswer::nothing(state, &args.stream, sequence).map_err(|e| failure::build(&e))?;
     term.answer(&answer, BundleAnswer::human);

@@ -9,6 +9,7 @@ use sealift_model::{Sequence, StreamId};
 use sealift_term::{CommandError, Term};
 
 use super::answer::BundleAnswer;
+use super::medium::MediumArgs;
 use super::signing::{self, SigningArgs};
 use crate::build::{self, BuildError, Sealed, Signing};
 use crate::cli::{Place, failure};
@@ -27,6 +28,8 @@ pub(in crate::cli) struct SealArgs {
     #[arg(long, value_name = "DIR")]
     to: Option<PathBuf>,
     #[command(flatten)]
+    medium: MediumArgs,
+    #[command(flatten)]
     signing: SigningArgs,
 }
 
@@ -36,18 +39,18 @@ pub(super) fn run(args: &SealArgs, place: &Place, term: Term) -> Result<ExitCode
     let bundle = (&args.stream, sequence);
     // A sealed bundle needs no key to be written again.
     if let (Status::Sealed, Some(to)) = (status, &args.to) {
-        return write(&state, &writer, bundle, to, term);
+        return write(&state, &writer, bundle, (to, &args.medium), term);
     }
     if let (Status::Draft, Some(to)) = (status, &args.to) {
         let dir = StreamDir::of(state.dir(), &args.stream);
         let (manifest, _) =
             dir.record(sequence).and_then(|record| dir.manifest(&record)).map_err(|e| failure::build(&e.into()))?;
-        build::check_target(&state, &manifest, to).map_err(|e| failure::build(&e))?;
+        args.medium.check(&state, &manifest, to)?;
     }
     let signing = args.signing.open(&state)?;
     let now = signing::moment(signing::created()?);
     let sealed = build::seal(&state, &writer, bundle, &signing, now).map_err(|e| failure::build(&e))?;
-    finish(&state, &writer, bundle, (&sealed, &signing), args.to.as_deref(), term)
+    finish(&state, &writer, bundle, (&sealed, &signing), (args.to.as_deref(), &args.medium), term)
 }
 
 /// Returns the bundle that is meant: the named one, else the newest draft, else the newest sealed one.
@@ -75,11 +78,11 @@ pub(super) fn finish(
     writer: &Lock,
     bundle: (&StreamId, Sequence),
     (sealed, signing): (&Sealed, &Signing),
-    to: Option<&Path>,
+    (to, medium): (Option<&Path>, &MediumArgs),
     term: Term,
 ) -> Result<ExitCode, CommandError> {
     let answer = match (sealed, to) {
-        (Sealed::Complete, Some(to)) => return write(state, writer, bundle, to, term),
+        (Sealed::Complete, Some(to)) => return write(state, writer, bundle, (to, medium), term),
         (Sealed::Complete, None) => BundleAnswer::sealed(state, bundle),
         (Sealed::Waiting(waiting), to) => BundleAnswer::waiting(state, bundle, waiting, (&signing.dir, to)),
     };
@@ -92,13 +95,16 @@ pub(super) fn write(
     state: &State,
     writer: &Lock,
     bundle: (&StreamId, Sequence),
-    to: &Path,
+    (to, medium): (&Path, &MediumArgs),
     term: Term,
 ) -> Result<ExitCode, CommandError> {
+    let target = medium.prepare(to, term)?;
+    let options = target.options(None, medium.beside_other_files);
     let progress = term.progress();
-    let report = build::write_to(state, writer, bundle, to, progress.as_ref());
+    let report = build::write_to(state, writer, bundle, (to, &options), progress.as_ref());
     drop(progress);
     let report = report.map_err(|e| failure::build(&e))?;
+    medium.finish((state, writer), &target, (bundle.0, bundle.1, None), &report, term)?;
     let answer = BundleAnswer::written(state, bundle, &report).map_err(|e| failure::build(&e))?;
     term.answer(&answer, BundleAnswer::human);
     Ok(ExitCode::SUCCESS)
