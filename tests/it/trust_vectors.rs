@@ -11,8 +11,8 @@ use sealift_keys::{KeyFile, KeyFileError, Passphrase};
 use sealift_model::Timestamp;
 use sealift_trust::receipt::ReceiptRefusal;
 use sealift_trust::{
-    Envelope, EvidenceRefusal, NeedList, NeedRefusal, Previous, PublicKey, Receipt, Refusal, Request, RequestRefusal,
-    Statement, TrustedSet,
+    CodeRefusal, Envelope, EvidenceRefusal, Held, NeedList, NeedRefusal, Previous, PublicKey, Receipt, ReceiptCode,
+    Refusal, Request, RequestRefusal, Statement, TrustedSet,
 };
 
 /// The fields of a case, `key: value` a line, in their order.
@@ -174,6 +174,29 @@ fn need_lists_are_accepted_and_refused_as_the_vectors_say() {
         let key = sealift_model::digest::unhex(case.text("key")).unwrap().try_into().unwrap();
         let pinned = if case.expected() == "key" { Vec::new() } else { vec![key] };
         NeedList::parse_verified(&bytes, &pinned).map(|_| ()).map_err(|refusal| word(refusal).to_owned())
+    });
+}
+
+#[test]
+fn codes_are_accepted_and_refused_as_the_vectors_say() {
+    let word = |refusal: CodeRefusal| match refusal {
+        CodeRefusal::Character(_) => "character",
+        CodeRefusal::Length(_) => "length",
+        CodeRefusal::Version => "version",
+        CodeRefusal::Check => "check",
+        CodeRefusal::Sequence => "sequence",
+        _ => "unknown",
+    };
+    compare(&listed("code"), 20, |case| {
+        let typed = fs::read_to_string(directory("code").join(&case.name)).unwrap();
+        let code = ReceiptCode::parse(&typed).map_err(|refusal| word(refusal).to_owned())?;
+        let held = Held {
+            stream: case.text("stream").parse().unwrap(),
+            sequence: case.text("sequence").parse().unwrap(),
+            manifest: case.text("manifest").parse().unwrap(),
+        };
+        let is_of = code.is_of(&case.text("site").parse().unwrap(), &held);
+        if is_of { Ok(()) } else { Err("state".to_owned()) }
     });
 }
 

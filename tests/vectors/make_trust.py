@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Makes the vectors of docs/format/trust.md, evidence.md, receipt.md, request.md, need-list.md, key-file.md and ledger.md, independently of the Rust code.
+"""Makes the vectors of docs/format/trust.md, evidence.md, receipt.md, request.md, code.md, need-list.md, key-file.md and ledger.md, independently of the Rust code.
 
 Needs the package `cryptography` (44 or later). Run anywhere; the results are checked in, and running it again makes the same
 bytes. All keys are insecure test keys: their seeds are digests of their names.
@@ -801,6 +801,69 @@ def needs():
     yield "last-line-end-missing.txt", sealed(good)[:-1], "refuse form"
 
 
+DIGITS32 = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
+# The powers of x modulo x^5 + x^2 + 1.
+POWERS32 = [1]
+for _ in range(30):
+    POWERS32.append((POWERS32[-1] << 1) ^ (0b100101 if POWERS32[-1] & 16 else 0))
+
+
+def times32(a, b):
+    return POWERS32[(POWERS32.index(a) + POWERS32.index(b)) % 31] if a and b else 0
+
+
+def check32(digits):
+    """The three digits with which the polynomial is zero at x, x^2 and x^3, found by trying all."""
+    def at(root, content):
+        value = 0
+        for digit in content:
+            value = times32(value, root) ^ digit
+        return value
+    roots = POWERS32[1:4]
+    for a in range(32):
+        for b in range(32):
+            for c in range(32):
+                if not any(at(root, [*digits, a, b, c]) for root in roots):
+                    return [a, b, c]
+
+
+def code_digits(version=1, sequence=42, day=2517, manifest=sha(b"patches/42"), site="plant-a"):
+    text = f"sealift receipt code 1\nsite: {site}\nholds: patches {sequence} sha256:{manifest}\nday: {day}\n"
+    number = (sequence << 55) | (day << 40) | int(sha(text.encode())[:10], 16)
+    content = [version] + [(number >> (5 * place)) & 31 for place in range(15, -1, -1)]
+    return content + check32(content)
+
+
+def codes():
+    letters = lambda digits: "".join(DIGITS32[d] for d in digits)
+    grouped = lambda digits: "-".join(letters(digits)[n:n + 5] for n in range(0, len(digits), 5))
+    good = code_digits()
+    text = grouped(good)
+    yield "accept-plain.txt", text, "accept"
+    yield "accept-small-letters.txt", text.lower(), "accept"
+    yield "accept-without-groups.txt", letters(good), "accept"
+    yield "accept-blanks.txt", "  " + text.replace("-", "  ") + " \r\n", "accept"
+    yield "accept-letters-for-digits.txt", text.replace("0", "O").replace("1", "I"), "accept"
+    yield "accept-small-l-for-one.txt", text.replace("0", "o").replace("1", "l"), "accept"
+    yield "one-character-wrong.txt", grouped([*good[:9], good[9] ^ 1, *good[10:]]), "refuse check"
+    yield "first-character-wrong.txt", grouped([good[0] ^ 4, *good[1:]]), "refuse check"
+    yield "check-character-wrong.txt", grouped([*good[:-1], good[-1] ^ 16]), "refuse check"
+    first = next(n for n in range(9, 16) if good[n] != good[n + 1])
+    yield "neighbours-exchanged.txt", grouped([*good[:first], good[first + 1], good[first], *good[first + 2:]]), "refuse check"
+    yield "groups-exchanged.txt", grouped(good[:5] + good[10:15] + good[5:10] + good[15:]), "refuse check"
+    yield "three-characters-wrong.txt", grouped([good[0], good[1] ^ 3, *good[2:9], good[9] ^ 7, *good[10:18], good[18] ^ 1, good[19]]), "refuse check"
+    yield "too-short.txt", text[:-1], "refuse length"
+    yield "too-long.txt", text + "0", "refuse length"
+    yield "empty.txt", "", "refuse length"
+    yield "letter-u.txt", text[:-1] + "U", "refuse character"
+    yield "other-hyphen.txt", text.replace("-", "\u2011"), "refuse character"
+    yield "version-2.txt", grouped(code_digits(version=2)), "refuse version"
+    yield "sequence-zero.txt", grouped(code_digits(sequence=0)), "refuse sequence"
+    yield "of-another-site.txt", grouped(code_digits(site="plant-b")), "refuse state"
+    yield "of-another-manifest.txt", grouped(code_digits(manifest=sha(b"another"))), "refuse state"
+    yield "of-another-bundle.txt", grouped(code_digits(sequence=43)), "refuse state"
+
+
 def rotate(value, count):
     return ((value << count) | (value >> (32 - count))) & 0xFFFFFFFF
 
@@ -904,7 +967,7 @@ def ledgers():
 
 
 def main():
-    for directory in ("trust", "evidence", "receipt", "request", "need", "key-file", "ledger"):
+    for directory in ("trust", "evidence", "receipt", "request", "code", "need", "key-file", "ledger"):
         shutil.rmtree(HERE / directory, ignore_errors=True)
         (HERE / directory).mkdir()
     for name, what, case in trust_accepted():
@@ -917,6 +980,8 @@ def main():
     listed("receipt", [(file, data, (pin, ("expect", expect))) for file, data, expect in receipts()])
     listed("request", [(file, data, (pin, ("expect", expect))) for file, data, expect in requests()])
     listed("need", [(file, data, (pin, ("expect", expect))) for file, data, expect in needs()])
+    held = (("site", "plant-a"), ("stream", "patches"), ("sequence", "42"), ("manifest", sha(b"patches/42")))
+    listed("code", [(file, text.encode(), (*held, ("expect", expect))) for file, text, expect in codes()])
     secret = ("passphrase", PASSPHRASE)
     listed("key-file", [(file, data, (secret, ("expect", expect))) for file, data, expect in key_files()])
     listed("ledger", [(file, data, (("expect", expect),)) for file, data, expect in ledgers()])

@@ -5,6 +5,7 @@
 //! accepted by python-tuf, not the other way round: every deviation from the specification is stricter
 //! (format/trust §7).
 
+pub mod code;
 pub mod dsse;
 #[cfg(test)]
 mod edges;
@@ -23,6 +24,7 @@ mod strict;
 mod testkit;
 pub mod trusted_set;
 
+pub use code::{CodeRefusal, ReceiptCode};
 pub use dsse::{Envelope, EvidenceRefusal};
 pub use key::{KeyError, KeyId, KeyMaterial, PublicKey, Purpose, Role};
 pub use metadata::{Profile, Root, Signed, Snapshot, TargetInfo, Targets, TimestampMeta};

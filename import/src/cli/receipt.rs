@@ -6,7 +6,11 @@ use std::process::ExitCode;
 
 use clap::Args;
 use sealift_fs::Mode;
+use sealift_model::{Sequence, StreamId};
 use sealift_term::{CommandError, Exit, Term, counted};
+use sealift_trust::code::ReceiptCode;
+use sealift_trust::{Held, Receipt};
+use serde::Serialize;
 
 use super::DirArgs;
 use crate::receipt::outbound::{self, OutboundError, OutboundFile};
@@ -23,6 +27,17 @@ pub(super) struct ReceiptArgs {
     /// Outbound medium to write receipt.txt to, on which nothing else may lie
     #[arg(long, value_name = "DIR", conflicts_with = "out")]
     to: Option<PathBuf>,
+    /// Show a code of twenty characters for each stream instead, for sites that only paper may leave
+    #[arg(long, conflicts_with_all = ["out", "to"])]
+    code: bool,
+}
+
+/// The code of one stream.
+#[derive(Debug, Serialize)]
+struct Code {
+    stream: StreamId,
+    sequence: Sequence,
+    code: String,
 }
 
 pub(super) fn run(args: &ReceiptArgs, term: Term) -> Result<ExitCode, CommandError> {
@@ -35,6 +50,9 @@ pub(super) fn run(args: &ReceiptArgs, term: Term) -> Result<ExitCode, CommandErr
     if let Some(medium) = &args.to {
         return carry_out(medium, &text, term);
     }
+    if args.code {
+        return codes(&text, term);
+    }
     match &args.out {
         None => term.raw(text.as_bytes()),
         Some(path) => {
@@ -44,6 +62,28 @@ pub(super) fn run(args: &ReceiptArgs, term: Term) -> Result<ExitCode, CommandErr
             term.say(&format!("Wrote the receipt {}.", path.display()));
             term.say("Next, on the connected side: sealift-mirror receipt import FILE");
         }
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Answers with the codes of what the receipt holds.
+fn codes(text: &str, term: Term) -> Result<ExitCode, CommandError> {
+    let failed = |e: &(dyn std::error::Error + 'static)| CommandError::from_error(Exit::Failed, e);
+    let Receipt { site, issued, holds, .. } =
+        Receipt::parse_verified(text.as_bytes(), None).map_err(|e| failed(&e))?.receipt;
+    let code = |held: &Held| {
+        let code = ReceiptCode::of(&site, held, issued).map_err(|e| failed(&e))?;
+        Ok(Code { stream: held.stream.clone(), sequence: held.sequence, code: code.to_string() })
+    };
+    let codes = holds.iter().map(code).collect::<Result<Vec<Code>, CommandError>>()?;
+    term.answer(&codes, |codes| {
+        let line = |code: &Code| format!("{}   ({} bundle {})\n", code.code, code.stream, code.sequence);
+        codes.iter().map(line).collect::<String>()
+    });
+    if codes.is_empty() {
+        term.say("Nothing is held yet, so there is no code.");
+    } else {
+        term.say("Next, on the connected side, for each: sealift-mirror receipt import --code CODE");
     }
     Ok(ExitCode::SUCCESS)
 }
