@@ -3,18 +3,22 @@
 mod actor;
 mod bundles;
 mod confine;
+mod discard;
 mod error;
 mod init;
 mod key;
 mod ledger;
+mod need;
 mod promote;
 mod publish;
 mod receipt;
 mod receive;
+mod request;
 mod revert;
 mod scrub;
 mod status;
 mod trust;
+mod waiting;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -40,6 +44,9 @@ struct Cli {
 enum Verb {
     Init(init::InitArgs),
     Receive(receive::ReceiveArgs),
+    Waiting(waiting::WaitingArgs),
+    Request(request::RequestArgs),
+    Discard(discard::DiscardArgs),
     Status(status::StatusArgs),
     Trust(trust::TrustArgs),
     Bundles(bundles::BundlesArgs),
@@ -50,6 +57,7 @@ enum Verb {
     Scrub(scrub::ScrubArgs),
     Ledger(ledger::LedgerArgs),
     Key(key::KeyArgs),
+    Need(need::NeedArgs),
 }
 
 /// Where the state is.
@@ -109,6 +117,9 @@ pub fn main() -> ExitCode {
         |cli, term| match cli.verb {
             Verb::Init(args) => init::run(args, term),
             Verb::Receive(args) => receive::run(&args, term),
+            Verb::Waiting(args) => waiting::run(&args, term),
+            Verb::Request(args) => request::run(&args, term),
+            Verb::Discard(args) => discard::run(&args, term),
             Verb::Status(args) => status::run(&args, term),
             Verb::Trust(args) => trust::run(&args, term),
             Verb::Bundles(args) => bundles::run(&args, term),
@@ -119,6 +130,7 @@ pub fn main() -> ExitCode {
             Verb::Scrub(args) => scrub::run(&args, term),
             Verb::Ledger(args) => ledger::run(&args, term),
             Verb::Key(args) => key::run(&args, term),
+            Verb::Need(args) => need::run(&args, term),
         },
     )
 }

@@ -45,6 +45,8 @@ impl Layout {
             (self.site(), Links::Refuse),
             (self.store(), Links::Follow),
             (self.wanted(), Links::Refuse),
+            (self.quarantine_store(), Links::Refuse),
+            (self.waiting(), Links::Refuse),
             (self.published(), Links::Follow),
             (self.trees(), Links::Follow),
         ] {
@@ -111,6 +113,21 @@ impl Layout {
     /// Returns the directory in which documents of a medium are judged.
     pub fn quarantine(&self) -> PathBuf {
         self.root.join("quarantine")
+    }
+
+    /// Returns the store of blobs, as media carry them, of bundles that are not accepted yet.
+    pub fn quarantine_store(&self) -> PathBuf {
+        self.root.join("quarantine-store")
+    }
+
+    /// Returns the directory of bundles that are judged by their documents and not accepted yet.
+    pub fn waiting(&self) -> PathBuf {
+        self.root.join("waiting")
+    }
+
+    /// Returns the directory of one waiting bundle (format/waiting §1).
+    pub fn waiting_bundle(&self, stream: &StreamId, sequence: Sequence) -> PathBuf {
+        self.waiting().join(stream.as_str()).join(sequence.to_string())
     }
 
     /// Returns the directory of the site's own keys.

@@ -25,6 +25,10 @@ pub enum EventKind {
     Initialised,
     /// A bundle, or newer trust metadata, was accepted.
     Accepted,
+    /// A bundle is judged and not accepted yet: content or a verdict is missing.
+    Waiting,
+    /// A waiting bundle was given up.
+    Discarded,
     /// Something was refused.
     Refused,
     /// A channel was pointed at a bundle.
@@ -35,6 +39,10 @@ pub enum EventKind {
     Published,
     /// A receipt was written.
     Receipt,
+    /// A need-list was written.
+    Need,
+    /// A request was written.
+    Requested,
     /// The expiry of an accepted bundle was waived.
     Waived,
     /// People vouched for another time than the clock's.
@@ -53,11 +61,15 @@ impl EventKind {
         match self {
             Self::Initialised => "initialised",
             Self::Accepted => "accepted",
+            Self::Waiting => "waiting",
+            Self::Discarded => "discarded",
             Self::Refused => "refused",
             Self::Promoted => "promoted",
             Self::Reverted => "reverted",
             Self::Published => "published",
             Self::Receipt => "receipt",
+            Self::Need => "need",
+            Self::Requested => "requested",
             Self::Waived => "waived",
             Self::ClockOverridden => "clock-overridden",
             Self::Recovered => "recovered",

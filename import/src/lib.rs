@@ -14,15 +14,18 @@ pub mod init;
 pub mod layout;
 pub mod ledger;
 pub mod mount;
+pub mod need;
 pub mod publish;
 pub mod receipt;
 pub mod receive;
 pub mod recover;
 pub mod refusal;
 pub mod repository;
+pub mod request;
 pub mod scrub;
 pub mod status;
 pub mod trust;
+pub mod waiting;
 
 pub use cli::main;
 pub use refusal::Refusal;

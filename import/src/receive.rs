@@ -8,12 +8,15 @@
 mod belief;
 mod candidate;
 mod commit;
+mod complete;
 mod content;
 mod evidence;
 mod heal;
 mod report;
+mod stage;
 mod statements;
 mod sweep;
+mod volume;
 
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
@@ -21,19 +24,24 @@ use std::path::{Path, PathBuf};
 use sealift_bundle::source::{Source, SourceError, TOP, open_source};
 use sealift_fs::{PathError, StoreError};
 use sealift_model::escape::with_causes;
-use sealift_model::{Digest, Progress, Timestamp};
+use sealift_model::{Progress, Sequence, StreamId, Timestamp};
 
 use crate::index::IndexError;
 use crate::ledger::{EventKind, EventSubject};
 use crate::mount::{self, Places};
 use crate::refusal::Refusal;
 use crate::repository::{StateError, Writer};
+use crate::waiting::{self, Missing, WaitingError};
 
 use belief::Belief;
 use candidate::{Candidate, Verdict};
 pub(crate) use candidate::{refuse_withdrawn, upstream_dates};
+use complete::Completion;
+use content::Outcome;
 pub(crate) use evidence::{agreement, describe as agreed};
-pub use report::{Accepted, ReceiveReport};
+pub use report::{Accepted, ReceiveReport, Waits};
+pub use stage::Damaged;
+use stage::Staged;
 use statements::{Handed, Time};
 pub use statements::{Waived, Waiver};
 
@@ -82,16 +90,9 @@ pub enum ReceiveError {
         /// Bytes free.
         free: u64,
     },
-    /// A blob that an accepted bundle brought is gone.
-    #[error("the store has lost the content of {path} (sha256:{digest}), which bundle {base} brought")]
-    Lost {
-        /// The file.
-        path: String,
-        /// The content.
-        digest: Digest,
-        /// `stream/sequence`.
-        base: String,
-    },
+    /// The documents of a bundle that waits.
+    #[error("the documents of a waiting bundle cannot be used")]
+    Waiting(#[source] Box<WaitingError>),
     /// Content in the store that cannot be read back.
     #[error("the store cannot be read")]
     Content(#[source] Box<sealift_bundle::chain::ChainError>),
@@ -107,6 +108,8 @@ pub enum ReceiveError {
 #[derive(Debug)]
 enum Stop {
     Refused(Box<Refusal>),
+    /// What came of a bundle waits for content of others; its line in the ledger stands already.
+    Gap(Box<Refusal>),
     Medium(Box<SourceError>),
     Fault(Box<ReceiveError>),
 }
@@ -174,6 +177,7 @@ pub fn receive_with(
         Err(Stop::Fault(error)) if accepted.is_empty() => Err(*error),
         Err(Stop::Fault(source)) => Err(ReceiveError::After { source, accepted }),
         Err(Stop::Medium(source)) => Err(ReceiveError::Medium { source, accepted }),
+        Err(Stop::Gap(refusal)) => Err(ReceiveError::Refused { refusal, accepted }),
         Err(Stop::Refused(refusal)) => {
             sweep::clear_quarantine(writer)?;
             record_refusal(writer, &refusal, Some(&describe(path, &report)))?;
@@ -198,6 +202,7 @@ pub fn hand_over(writer: &mut Writer, statements: &[PathBuf]) -> Result<Vec<Waiv
             record_refusal(writer, &refusal, Some("statements handed over"))?;
             Err(ReceiveError::Refused { refusal, accepted: Vec::new() })
         }
+        Err(Stop::Gap(refusal)) => Err(ReceiveError::Refused { refusal, accepted: Vec::new() }),
         Err(Stop::Fault(error)) => Err(*error),
         Err(Stop::Medium(source)) => Err(ReceiveError::Medium { source, accepted: Vec::new() }),
     }
@@ -249,7 +254,7 @@ fn receive_all(
     report: &mut ReceiveReport,
     progress: &dyn Progress,
 ) -> Result<(), Stop> {
-    let handed = Handed::read(statements)?;
+    let handed = with_kept(writer, Handed::read(statements)?)?;
     let time = statements::time(writer, &handed)?;
     report.waived = statements::take_late_waivers(writer, &handed, time.now)?;
     report.healed = heal::heal(writer, source, progress)?;
@@ -265,37 +270,162 @@ fn receive_all(
     if belief.stale.is_none() && !belief.resets(writer.floors().root.version).is_empty() {
         report.trust = Some(commit::commit_trust(writer, &belief)?);
     }
-    for (stream, sequence) in &names {
-        match candidate::judge_place(writer, source, &names, (stream, *sequence))? {
+    let staged = receive_bundles(writer, source, &belief, &names, (report, progress))?;
+    take_trust(writer, &belief, &staged, report)?;
+    retry(writer, &belief, &staged, (report, progress))
+}
+
+/// Adds the statements that were handed over before for bundles that wait.
+fn with_kept(writer: &Writer, mut handed: Handed) -> Result<Handed, Stop> {
+    for (stream, sequence) in waiting::list(writer)? {
+        let dir = writer.layout().waiting_bundle(&stream, sequence);
+        handed = handed.and_kept(&dir.join(waiting::STATEMENTS))?;
+    }
+    Ok(handed)
+}
+
+/// Takes every bundle that the medium has something of. A bundle that is not whole does not stop the others.
+fn receive_bundles(
+    writer: &mut Writer,
+    source: &dyn Source,
+    belief: &Belief,
+    names: &[(StreamId, Sequence)],
+    (report, progress): (&mut ReceiveReport, &dyn Progress),
+) -> Result<Vec<Staged>, Stop> {
+    let (mut staged, mut refused) = (Vec::new(), None);
+    for (stream, sequence) in names {
+        match candidate::judge_place(writer, source, names, (stream, *sequence))? {
             Verdict::Known => report.already.push(format!("{stream}/{sequence}")),
             Verdict::PassedOver => report.passed_over.push(format!("{stream}/{sequence}")),
             Verdict::New => {
-                let candidate = Candidate::read(writer, source, &belief, (stream, *sequence))?;
-                report.accepted.push(accept(writer, source, &belief, &candidate, progress)?);
+                let candidate = Candidate::read(writer, source, belief, (stream, *sequence))?;
+                match take(writer, source, belief, &candidate, progress)? {
+                    Taken::Accepted(accepted) => report.accepted.push(*accepted),
+                    Taken::Staged(part) => {
+                        refused = refused.or(part.refusal());
+                        staged.push(part);
+                    }
+                }
             }
         }
     }
-    match belief.stale_refusal() {
-        // Nothing that was waived came under it, so nothing speaks for it.
-        Some(refusal) if report.accepted.is_empty() && report.waived.is_empty() => return Err(refusal.into()),
-        Some(_) => return Ok(()),
-        None => {}
-    }
-    if report.accepted.is_empty() && belief.is_news(writer) {
-        report.trust = Some(commit::commit_trust(writer, &belief)?);
-    }
-    Ok(())
+    refused.map_or(Ok(staged), |refusal| Err(refusal.into()))
 }
 
+/// What was done with a bundle.
+enum Taken {
+    Accepted(Box<Accepted>),
+    Staged(Staged),
+}
+
+/// Takes a whole bundle straight into the store, and what is not whole into the quarantine.
+fn take(
+    writer: &mut Writer,
+    source: &dyn Source,
+    belief: &Belief,
+    candidate: &Candidate,
+    progress: &dyn Progress,
+) -> Result<Taken, Stop> {
+    if candidate.comes_whole(writer, source)?
+        && let Some(accepted) = accept(writer, source, belief, candidate, progress)?
+    {
+        return Ok(Taken::Accepted(Box::new(accepted)));
+    }
+    stage::stage(writer, source, belief, candidate, progress).map(Taken::Staged)
+}
+
+/// Takes newer trust metadata by itself where no bundle of the medium was accepted under it.
+fn take_trust(writer: &mut Writer, belief: &Belief, staged: &[Staged], report: &mut ReceiveReport) -> Result<(), Stop> {
+    match belief.stale_refusal() {
+        // Nothing that was waived came under it, so nothing speaks for it.
+        Some(refusal) if report.accepted.is_empty() && report.waived.is_empty() && staged.is_empty() => {
+            Err(refusal.into())
+        }
+        None if report.accepted.is_empty() && belief.is_news(writer) => {
+            report.trust = Some(commit::commit_trust(writer, belief)?);
+            Ok(())
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Judges everything that waits again: what came may be what it waited for.
+///
+/// What is refused though this medium has nothing of it is only told; it is as it was before.
+fn retry(
+    writer: &mut Writer,
+    belief: &Belief,
+    staged: &[Staged],
+    (report, progress): (&mut ReceiveReport, &dyn Progress),
+) -> Result<(), Stop> {
+    let mut first = None;
+    for (stream, sequence) in waiting::list(writer)? {
+        let name = format!("{stream}/{sequence}");
+        let part = staged.iter().find(|part| part.name == name);
+        match complete::complete(writer, (&stream, sequence), (belief.time, &belief.handed), progress) {
+            Ok(Completion::Accepted(accepted)) => report.accepted.push(accepted.brought_by(part)),
+            Ok(Completion::Waits(missing)) => {
+                first = first.or(part.and(gap(writer, &stream, &name, &missing)?));
+                report.waiting.push(Waits::new(name, part, *missing));
+            }
+            Err(Stop::Refused(refusal)) if part.is_none() => report.held_up.push((name, with_causes(&*refusal))),
+            Err(Stop::Fault(error)) if part.is_none() && matches!(*error, ReceiveError::Waiting(_)) => {
+                report.held_up.push((name, with_causes(&*error)));
+            }
+            Err(stop) => return Err(stop),
+        }
+    }
+    first.map_or(Ok(()), |refusal| Err(Stop::Gap(Box::new(refusal))))
+}
+
+/// Returns the refusal of a bundle that leaves to others what is not here.
+fn gap(writer: &Writer, stream: &StreamId, name: &str, missing: &Missing) -> Result<Option<Refusal>, StateError> {
+    let (Some(first), base) = (missing.base.first.clone(), missing.named_base) else { return Ok(None) };
+    let held = match base {
+        None => None,
+        Some(base) => writer.index().bundle(stream, base.sequence)?.filter(|row| row.manifest == base.manifest),
+    };
+    let contents = missing.base.describe();
+    Ok(Some(Refusal::Gap { name: name.to_owned(), contents, first, base, lost: held.is_some() }))
+}
+
+/// Judges everything that waits again, without a medium: for what decides apart from content, such as scanners.
+///
+/// # Errors
+/// That one of them is refused, or a fault. What is accepted stays accepted.
+pub fn complete_waiting(
+    writer: &mut Writer,
+    (stream, sequence): (&StreamId, Sequence),
+    progress: &dyn Progress,
+) -> Result<Result<Accepted, Missing>, ReceiveError> {
+    let run = |writer: &mut Writer| {
+        let handed = with_kept(writer, Handed::default())?;
+        let time = statements::time(writer, &handed)?;
+        complete::complete(writer, (stream, sequence), (time, &handed), progress)
+    };
+    let accepted = Vec::new();
+    match run(writer) {
+        Ok(Completion::Accepted(done)) => Ok(Ok(*done)),
+        Ok(Completion::Waits(missing)) => Ok(Err(*missing)),
+        Err(Stop::Fault(error)) => Err(*error),
+        Err(Stop::Medium(source)) => Err(ReceiveError::Medium { source, accepted }),
+        Err(Stop::Gap(refusal) | Stop::Refused(refusal)) => {
+            record_refusal(writer, &refusal, Some("waiting"))?;
+            Err(ReceiveError::Refused { refusal, accepted })
+        }
+    }
+}
+
+/// Accepts a whole bundle; `None` if something on the medium turned out to be damaged.
 fn accept(
     writer: &mut Writer,
     source: &dyn Source,
     belief: &Belief,
     candidate: &Candidate,
     progress: &dyn Progress,
-) -> Result<Accepted, Stop> {
+) -> Result<Option<Accepted>, Stop> {
     let name = candidate.name();
-    let copied = content::copy(writer, source, candidate, progress)?;
+    let Outcome::Whole(copied) = content::copy(writer, source, candidate, progress)? else { return Ok(None) };
     progress.done(&format!("Copied {} of bundle {name} into the store.", copied.describe()));
     progress.phase(&format!("Checking the upstream chain of bundle {name}"), None);
     if let Err(stop) = content::check_chain(writer, candidate) {
@@ -304,7 +434,7 @@ fn accept(
     }
     commit::commit_bundle(writer, belief, candidate)?;
     progress.done(&format!("Checked the upstream chain of bundle {name}."));
-    Ok(Accepted::new(candidate, &copied))
+    Ok(Some(Accepted::new(candidate, &copied)))
 }
 
 /// Returns the time to judge by, or refuses a clock that is behind.

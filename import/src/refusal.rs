@@ -5,6 +5,7 @@
 use sealift_bundle::chain::ChainRefusal;
 use sealift_bundle::manifest::{BundleRef, ManifestError};
 use sealift_bundle::source::SourceRefusal;
+use sealift_bundle::volumes::VolumeRefusal;
 use sealift_model::{Digest, RelPath, Sequence, Timestamp};
 use sealift_trust::{EvidenceRefusal, ExitClass};
 
@@ -104,23 +105,55 @@ pub enum Refusal {
         /// `stream/sequence` of the manifest.
         found: String,
     },
-    /// The base is not here.
-    #[error("bundle {name} builds upon bundle {} of this stream (id {}), which was not accepted here", base.sequence, base.manifest)]
-    MissingBase {
+    /// Content that the bundle leaves to earlier ones is not here.
+    #[error(
+        "bundle {name} leaves {contents} to earlier bundles, and that content is not here: {first}{}",
+        base.as_ref().map_or_else(String::new, |base| format!("; bundle {} of this stream has it (id {})", base.sequence, base.manifest))
+    )]
+    Gap {
         /// `stream/sequence`.
         name: String,
-        /// The base.
-        base: BundleRef,
+        /// How much is missing, for people.
+        contents: String,
+        /// The first file of it.
+        first: RelPath,
+        /// The bundle named as its base.
+        base: Option<BundleRef>,
+        /// Whether that was accepted here, so that the store has lost what it brought.
+        lost: bool,
     },
-    /// Neither carries nor finds in its base what it lists.
-    #[error("bundle {name} lists {path}, whose content it does not carry and its base, bundle {}, does not list", base.sequence)]
-    NotInBase {
+    /// What says which volume of a bundle a medium is, is not to be believed.
+    #[error("the volume set of bundle {name} is refused")]
+    Volumes {
         /// `stream/sequence`.
         name: String,
-        /// The file.
-        path: RelPath,
-        /// The base.
-        base: BundleRef,
+        /// Why.
+        #[source]
+        source: Box<VolumeRefusal>,
+    },
+    /// Another manifest waits under this number.
+    #[error("bundle {name} has the id {found}, but {waits} waits under this number")]
+    OtherWaits {
+        /// `stream/sequence`.
+        name: String,
+        /// The id that waits.
+        waits: Digest,
+        /// The id found.
+        found: Digest,
+    },
+    /// A late bundle whose upstream is newer than in the bundle after it.
+    #[error(
+        "bundle {name} came late and carries the Release file of {upstream} of {date}, but the bundle after it has one of {after}"
+    )]
+    UpstreamAhead {
+        /// `stream/sequence`.
+        name: String,
+        /// Upstream and suite.
+        upstream: String,
+        /// Its date.
+        date: Timestamp,
+        /// The date in the bundle after it.
+        after: Timestamp,
     },
     /// Past its date.
     #[error("bundle {name} expired at {not_after} (it is {now})")]
@@ -244,7 +277,9 @@ impl Refusal {
             | Self::Superseded { .. }
             | Self::Rollback { .. }
             | Self::Equivocation { .. }
-            | Self::MissingBase { .. }
+            | Self::Gap { .. }
+            | Self::OtherWaits { .. }
+            | Self::UpstreamAhead { .. }
             | Self::Expired { .. }
             | Self::UpstreamRollback { .. }
             | Self::FromTheFuture { .. }
@@ -263,13 +298,13 @@ impl Refusal {
             Self::Metadata(refusal) => refusal.code(),
             Self::NotListed { .. } => "not-listed",
             Self::Superseded { .. } | Self::Rollback { .. } => "rollback",
-            Self::Equivocation { .. } => "equivocation",
+            Self::Equivocation { .. } | Self::OtherWaits { .. } => "equivocation",
             Self::ManifestDigest { .. } => "manifest-digest",
             Self::Manifest { .. } | Self::OtherBundle { .. } => "manifest",
-            Self::MissingBase { .. } => "base-missing",
-            Self::NotInBase { .. } => "not-in-base",
+            Self::Gap { .. } => "gap",
+            Self::Volumes { source, .. } => source.code(),
             Self::Expired { .. } => "bundle-expired",
-            Self::UpstreamRollback { .. } => "upstream-rollback",
+            Self::UpstreamRollback { .. } | Self::UpstreamAhead { .. } => "upstream-rollback",
             Self::FromTheFuture { .. } => "from-the-future",
             Self::Withdrawn { .. } => "withdrawn",
             Self::Evidence { source, .. } | Self::Statement { source, .. } | Self::People { source, .. } => {
@@ -296,11 +331,22 @@ impl Refusal {
                 missing.join(",")
             ),
             Self::FromTheFuture { .. } => "Check the clock of this machine and that of the connected side.".into(),
-            Self::MissingBase { base, .. } => format!(
-                "Receive bundle {} of this stream first, or have the connected side build a complete bundle \
-                 (`sealift-mirror bundle build --full`).",
-                base.sequence
-            ),
+            Self::Gap { lost: true, .. } => "That bundle was accepted here, so the store has lost what it brought: run \
+                                             `sealift-import scrub`, then receive a medium that it names."
+                .into(),
+            Self::Gap { base, .. } => {
+                let first = base.map_or_else(String::new, |b| format!("Receive bundle {} of this stream; ", b.sequence));
+                format!(
+                    "{first}or ask for what is missing: `sealift-import request --to DIR`. Or have the connected side build a \
+                     complete bundle (`sealift-mirror bundle build --full`). This one waits and is accepted by itself."
+                )
+            }
+            Self::Volumes { source, .. } if matches!(**source, VolumeRefusal::Mixed { .. }) => {
+                "Receive the volumes of each set from a directory or medium of their own.".into()
+            }
+            Self::OtherWaits { name, .. } => {
+                format!("If the one that waits is not wanted any more: sealift-import discard {name} --reason TEXT")
+            }
             Self::Rollback { .. } | Self::Superseded { .. } => {
                 "Ask for a newer medium; `sealift-import bundles` lists what is held.".into()
             }
@@ -316,7 +362,8 @@ impl Refusal {
                     .into()
             }
             Self::Blob { .. } => {
-                "Copy the medium again from the connected side; `sealift-bundle verify` checks it before the gap."
+                "Receive another copy of the medium, or ask for what is damaged: `sealift-import request --to DIR`. \
+                 `sealift-import waiting` shows what is missing; what came whole waits and need not come again."
                     .into()
             }
             Self::People { source: EvidenceRefusal::ScanFailed { .. }, .. } => {

@@ -9,6 +9,7 @@ use crate::floors::DocumentRef;
 use crate::ledger::Head;
 pub use crate::publish::Stray;
 use crate::repository::{Repository, StateError};
+use crate::waiting::Missing;
 
 /// A trusted document.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -52,6 +53,21 @@ pub struct ChannelStatus {
     pub published_at: Option<Timestamp>,
 }
 
+/// A bundle that came in part.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct WaitingStatus {
+    /// `stream/sequence`.
+    pub name: String,
+    /// Its id; absent if its documents cannot be read.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub manifest: Option<Digest>,
+    /// What it waits for, in words.
+    pub waits_for: Vec<String>,
+    /// The same in numbers.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub missing: Option<Missing>,
+}
+
 /// Where the repository stands.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Status {
@@ -73,6 +89,8 @@ pub struct Status {
     pub channels: Vec<ChannelStatus>,
     /// Channels whose hosts see something that the ledger does not name.
     pub strays: Vec<Stray>,
+    /// Bundles that came in part.
+    pub waiting: Vec<WaitingStatus>,
     /// Leftovers of an interrupted run in the quarantine.
     pub leftovers: u64,
     /// Where the ledger ends.
@@ -93,9 +111,35 @@ pub fn status(repository: &Repository, clock: Timestamp) -> Result<Status, State
         streams: streams(repository)?,
         channels: repository.config().channels.iter().map(|c| channel(repository, c)).collect::<Result<_, _>>()?,
         strays: crate::publish::strays(repository)?,
+        waiting: waiting(repository)?,
         leftovers: crate::receive::leftovers(repository)?.len() as u64,
         ledger: repository.index().head()?,
     })
+}
+
+/// Returns the bundles that wait, and what for.
+///
+/// # Errors
+/// That quarantine, store or index cannot be read.
+pub fn waiting(repository: &Repository) -> Result<Vec<WaitingStatus>, StateError> {
+    let (found, unreadable) = crate::waiting::load_all(repository)?;
+    let mut all = Vec::new();
+    for waiting in found {
+        let missing = crate::request::missing_of(repository, &waiting)?;
+        let mut waits_for = missing.lines();
+        if waits_for.is_empty() {
+            waits_for.push("the next `sealift-import receive`, which judges it again".into());
+        }
+        all.push(WaitingStatus { name: waiting.name(), manifest: Some(waiting.id), waits_for, missing: Some(missing) });
+    }
+    let damaged = |(name, error): (String, crate::waiting::WaitingError)| WaitingStatus {
+        name,
+        manifest: None,
+        waits_for: vec![format!("somebody to discard it: {}", sealift_model::escape::with_causes(&error))],
+        missing: None,
+    };
+    all.extend(unreadable.into_iter().map(damaged));
+    Ok(all)
 }
 
 /// Returns the trusted documents.

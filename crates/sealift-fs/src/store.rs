@@ -192,6 +192,28 @@ impl Store {
         file::link_or_copy(&self.path(digest), target)
     }
 
+    /// Takes blobs over from another store by renaming them, damaged ones of ours included; durable on return.
+    ///
+    /// Tells whether that is possible: `false`, with nothing changed, if the stores are on different file systems. A blob
+    /// that is in neither is passed over.
+    pub fn take_over(&self, other: &Self, digests: &[Digest]) -> Result<bool, PathError> {
+        let mut moved = false;
+        for digest in digests {
+            let (from, to) = (other.path(digest), self.path(digest));
+            self.make_shard(&to)?;
+            match raw::rename(&from, &to) {
+                Ok(()) => moved = true,
+                Err(e) if e.kind() == io::ErrorKind::NotFound => {}
+                Err(e) if e.kind() == io::ErrorKind::CrossesDevices && !moved => return Ok(false),
+                Err(e) => return Err(PathError::new("take over", &to, e)),
+            }
+        }
+        if moved {
+            self.sync("take over")?;
+        }
+        Ok(true)
+    }
+
     /// Removes a blob; one that is not there is not an error.
     pub fn remove(&self, digest: &Digest) -> Result<(), PathError> {
         file::remove_file(&self.path(digest))
@@ -311,6 +333,17 @@ mod tests {
         assert_eq!(store.insert(b"content").unwrap(), digest);
         let names = file::list_dir(store.path(&digest).parent().unwrap()).unwrap();
         assert_eq!(names, [digest.to_hex()], "no temporary file is left");
+    }
+
+    #[test]
+    fn blobs_taken_over_are_in_one_store_and_not_in_the_other() {
+        let dir = tempfile::tempdir().unwrap();
+        let (from, to) = (Store::open(&dir.path().join("a")).unwrap(), Store::open(&dir.path().join("b")).unwrap());
+        let (digest, nowhere) = (from.insert(b"content").unwrap(), Digest::of(b"nowhere"));
+        assert!(to.take_over(&from, &[nowhere, digest]).unwrap());
+        assert_eq!(to.read(&digest, 7).unwrap(), b"content");
+        assert_eq!((from.digests().unwrap(), to.digests().unwrap()), (vec![], vec![digest]));
+        assert!(to.take_over(&from, &[digest]).unwrap(), "again, as after a kill");
     }
 
     #[test]

@@ -101,7 +101,9 @@ pub(super) fn receive(error: &ReceiveError) -> CommandError {
         }
         ReceiveError::Store(_) => CommandError::from_error(Exit::Failed, error)
             .state("No bundle was accepted. Blobs that came over whole are kept; the same command goes on from there."),
-        ReceiveError::Lost { .. } | ReceiveError::Content(_) => CommandError::from_error(Exit::Failed, error)
+        ReceiveError::Waiting(_) => CommandError::from_error(Exit::Failed, error)
+            .hint("Give it up with `sealift-import discard STREAM/NUMBER --reason TEXT`, then receive its media again."),
+        ReceiveError::Content(_) => CommandError::from_error(Exit::Failed, error)
             .hint("Restore the store from a backup, or receive a complete bundle of the stream."),
         ReceiveError::State(e) => state(e),
     }

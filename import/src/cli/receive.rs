@@ -5,10 +5,10 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Args;
-use sealift_term::{CommandError, Term, bytes, counted};
+use sealift_term::{CommandError, Exit, Term, bytes, counted};
 
 use super::{DirArgs, confine};
-use crate::receive::{Accepted, ReceiveOptions, ReceiveReport, Waived, hand_over, receive_with};
+use crate::receive::{Accepted, ReceiveOptions, ReceiveReport, Waits, Waived, hand_over, receive_with};
 
 /// Take the bundles on a medium into the repository, or refuse them
 ///
@@ -53,7 +53,21 @@ pub(super) fn run(args: &ReceiveArgs, term: Term) -> Result<ExitCode, CommandErr
     if let Some(last) = report.accepted.last() {
         term.say(&format!("Next: sealift-import promote{} --channel testing {}", args.dir.repeated(), last.name()));
     }
-    Ok(ExitCode::SUCCESS)
+    Ok(next_of_waiting(&report, &args.dir, term))
+}
+
+/// Says what to do for the bundles that this medium has a part of, and returns the exit code.
+fn next_of_waiting(report: &ReceiveReport, dir: &DirArgs, term: Term) -> ExitCode {
+    let came = |bundle: &&Waits| bundle.from_medium;
+    let Some(bundle) = report.waiting.iter().find(came) else { return ExitCode::SUCCESS };
+    let dir = dir.repeated();
+    if bundle.missing.has_all_content() {
+        term.say(&format!("Next: sealift-import scan{dir} {}", bundle.name));
+    } else {
+        term.say("Next: receive the media named above, in any order.");
+        term.say(&format!("If one is lost or damaged: sealift-import request{dir} --to OUTBOUND {}", bundle.name));
+    }
+    Exit::Partial.into()
 }
 
 /// Takes statements alone.
@@ -93,8 +107,37 @@ fn human(report: &ReceiveReport) -> String {
     if report.healed > 0 {
         let _ = writeln!(out, "Brought {} again that the store had lost.", counted(report.healed, "blob", "blobs"));
     }
-    if report.accepted.is_empty() && report.trust.is_none() && report.healed == 0 && report.waived.is_empty() {
+    report.waiting.iter().for_each(|bundle| out.push_str(&waits(bundle)));
+    for (name, why) in &report.held_up {
+        let _ = writeln!(out, "Bundle {name}, which waited before, is not accepted as things stand: {why}.");
+    }
+    let nothing =
+        report.accepted.is_empty() && report.trust.is_none() && report.healed == 0 && report.waived.is_empty();
+    if nothing && report.waiting.iter().all(|bundle| bundle.blobs == 0) {
         let _ = writeln!(out, "Nothing new on this medium. Nothing was changed.");
+    }
+    out
+}
+
+/// Most damaged files that are named.
+const NAMED: usize = 20;
+
+fn waits(bundle: &Waits) -> String {
+    let part = bundle.part.as_ref().map_or_else(String::new, |part| format!(" ({part})"));
+    let came = match bundle.blobs {
+        0 => String::new(),
+        count => format!(", {} came, {}", counted(count, "blob", "blobs"), bytes(bundle.bytes)),
+    };
+    let mut out = format!("Bundle {}{part}{came}. It waits for\n", bundle.name);
+    for line in bundle.missing.lines() {
+        let _ = writeln!(out, "  {line}");
+    }
+    for bad in bundle.damaged.iter().take(NAMED) {
+        let word = if bad.other_bytes { "damaged" } else { "unreadable" };
+        let _ = writeln!(out, "  {word} on this medium: {} ({})", bad.path, bad.reason);
+    }
+    if bundle.damaged.len() > NAMED {
+        let _ = writeln!(out, "  and {} more on this medium", bundle.damaged.len() - NAMED);
     }
     out
 }

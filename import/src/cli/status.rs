@@ -50,6 +50,9 @@ fn human(status: &Status, clock: Timestamp) -> String {
         table.row([channel.channel.to_string(), holds, published(channel, clock)]);
     }
     let _ = write!(out, "{table}");
+    if !status.waiting.is_empty() {
+        let _ = write!(out, "\n{}", super::waiting::human(&status.waiting));
+    }
     if status.leftovers > 0 {
         let _ = writeln!(
             out,

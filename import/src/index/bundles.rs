@@ -87,7 +87,25 @@ impl Index {
     }
 }
 
+impl Index {
+    /// Returns the content that people decided to accept bundles without.
+    pub fn withheld(&self) -> Result<BTreeSet<Digest>, IndexError> {
+        let mut statement = self.connection.prepare("SELECT digest FROM withheld")?;
+        let rows = statement.query_map([], |row| row.get::<_, String>(0))?;
+        rows.map(|text| text?.parse().map_err(|e| unreadable("digest", &e))).collect()
+    }
+}
+
 impl Change<'_> {
+    /// Notes content of a bundle that it is accepted without.
+    pub fn withhold(&self, digest: Digest, manifest: Digest, reason: &str) -> Result<(), IndexError> {
+        self.tx.execute(
+            "INSERT OR IGNORE INTO withheld (digest, manifest, reason) VALUES (?1, ?2, ?3)",
+            params![digest.to_hex(), manifest.to_hex(), reason],
+        )?;
+        Ok(())
+    }
+
     /// Adds an accepted bundle and what it withdraws.
     pub fn add_bundle(&self, row: &BundleRow, withdrawn: &[Digest]) -> Result<(), IndexError> {
         self.tx.execute(

@@ -11,7 +11,7 @@ use sealift_model::{Digest, Hasher};
 use super::IndexError;
 
 /// Every table in an order that does not depend on how SQLite stores it.
-const TABLES: [&str; 9] = [
+const TABLES: [&str; 10] = [
     "SELECT id, floors, refreshed FROM trust ORDER BY id",
     "SELECT id, number, digest FROM ledger_head ORDER BY id",
     "SELECT id, event FROM pending_events ORDER BY id",
@@ -21,6 +21,7 @@ const TABLES: [&str; 9] = [
     "SELECT channel, revision, stream, manifest FROM contents ORDER BY channel, revision, stream",
     "SELECT channel, revision, published, tree, published_at FROM channels ORDER BY channel",
     "SELECT channel, revision, tree, at, event FROM publications ORDER BY channel",
+    "SELECT digest, manifest, reason FROM withheld ORDER BY digest",
 ];
 
 /// Writes the digest of the rows as they are now.

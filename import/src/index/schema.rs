@@ -7,7 +7,7 @@ use rusqlite::{Connection, TransactionBehavior};
 use super::{IndexError, rows};
 
 /// Each entry brings the index from its place in the list to the next version. Released entries never change.
-const STEPS: [&str; 2] = [
+const STEPS: [&str; 3] = [
     "
     CREATE TABLE trust (
         id INTEGER PRIMARY KEY CHECK (id = 1),
@@ -72,6 +72,13 @@ const STEPS: [&str; 2] = [
         at TEXT NOT NULL,
         event TEXT NOT NULL,
         FOREIGN KEY (channel, revision) REFERENCES revisions (channel, revision)
+    ) STRICT;
+",
+    "
+    CREATE TABLE withheld (
+        digest TEXT PRIMARY KEY,
+        manifest TEXT NOT NULL,
+        reason TEXT NOT NULL
     ) STRICT;
 ",
 ];

@@ -50,6 +50,27 @@ impl Belief {
         Ok(Self { set, files, older, medium: String::new(), time, stale, handed })
     }
 
+    /// Judges the metadata kept with a bundle that waits; where it is refused by now, what is trusted decides alone.
+    ///
+    /// That is no weaker: what is trusted lists the bundle, or the bundle is not accepted.
+    pub(super) fn form_kept(
+        repository: &Repository,
+        source: &dyn Source,
+        time: Time,
+        handed: Handed,
+    ) -> Result<Self, Stop> {
+        let formed = Self::form(repository, source, time, handed.clone());
+        let fresh = |belief: &Self| belief.stale.is_none();
+        if formed.as_ref().is_ok_and(fresh) {
+            return formed;
+        }
+        let (stored, files) = (Stored::load(repository)?, read_metadata(source)?);
+        match stored.lower.is_some().then(|| stored.judge_again(&MetadataFiles::default(), time.now)) {
+            Some(Ok(set)) => Ok(Self { set, files, older: true, medium: String::new(), time, stale: None, handed }),
+            _ => formed,
+        }
+    }
+
     /// Tells whether something is trusted now that was not before. Versions decide: a signed document can be formatted
     /// anew by anybody, and old metadata must not pass for fresh by that.
     pub(super) fn is_news(&self, repository: &Repository) -> bool {

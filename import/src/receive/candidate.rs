@@ -1,17 +1,19 @@
 //! A bundle that asks to be accepted: its documents as copied, and every check that needs no blob.
 
-use std::collections::{BTreeSet, HashSet};
+use std::collections::{BTreeMap, BTreeSet};
 
 use sealift_bundle::evidence::Agreement;
 use sealift_bundle::layout;
-use sealift_bundle::manifest::{FileEntry, MAX_BYTES, Manifest, UpstreamEntry};
+use sealift_bundle::manifest::{MAX_BYTES, Manifest, UpstreamEntry};
 use sealift_bundle::source::{Source, SourceError, SourceRefusal};
 use sealift_model::escape::printable;
 use sealift_model::{Digest, PathGrammarError, Sequence, StreamId, Timestamp};
 
 use super::{Belief, Stop, Time, Waiver};
+use crate::index::BundleRow;
 use crate::refusal::Refusal;
-use crate::repository::{Repository, Writer};
+use crate::repository::{Repository, StateError, Writer};
+use crate::waiting;
 
 /// How far ahead of the clock of this machine a bundle may be dated, in days.
 const AHEAD_DAYS: u64 = 1;
@@ -21,7 +23,7 @@ const AHEAD_DAYS: u64 = 1;
 pub(super) enum Verdict {
     /// It was accepted before.
     Known,
-    /// Older than what is held, on a medium that brings something newer as well.
+    /// Older than what is held and never accepted, on a medium that brings something newer as well.
     PassedOver,
     /// It has to be judged.
     New,
@@ -46,14 +48,13 @@ pub(super) fn judge_place(
     let Some(floor) = repository.floors().streams.get(stream).map(|held| held.sequence) else {
         return Ok(Verdict::New);
     };
-    if sequence > floor {
+    // One that never came fills its place if what is trusted now still lists it, which is asked when it is read.
+    if sequence > floor || waiting::is_waiting(repository, stream, sequence) {
         return Ok(Verdict::New);
     }
-    // A medium that collects bundles holds old ones too; only one that ends below the floor presents old as new.
-    if on_medium.iter().any(|(s, number)| s == stream && *number >= floor) {
-        return Ok(Verdict::PassedOver);
-    }
-    Err(Refusal::Rollback { name: name(), floor }.into())
+    // A medium that collects bundles holds old ones too, and nobody asked for them.
+    let newer = on_medium.iter().any(|(s, number)| s == stream && *number >= floor);
+    Ok(if newer { Verdict::PassedOver } else { Verdict::New })
 }
 
 /// A bundle's documents, copied and judged.
@@ -81,7 +82,7 @@ impl Candidate {
         belief: &Belief,
         place: (&StreamId, Sequence),
     ) -> Result<Self, Stop> {
-        let manifest_bytes = read_manifest(source, belief, place)?;
+        let manifest_bytes = read_manifest(writer, source, belief, place)?;
         let (stream, sequence) = place;
         let name = format!("{stream}/{sequence}");
         let parsed = Manifest::parse(&manifest_bytes);
@@ -99,6 +100,19 @@ impl Candidate {
         Ok(candidate)
     }
 
+    /// Tells whether it can go straight into the store: the medium claims to be all of it, all it does not carry is
+    /// there, and no part of it waits.
+    pub(super) fn comes_whole(&self, writer: &Writer, source: &dyn Source) -> Result<bool, Stop> {
+        if super::volume::is_part(source, self)? {
+            return Ok(false);
+        }
+        let store = writer.store()?;
+        let (stream, sequence) = (&self.manifest.stream, self.manifest.sequence);
+        let left = self.manifest.files.iter().filter(|entry| entry.stored.is_none());
+        let here = left.into_iter().all(|entry| store.has(&entry.sha256, entry.size));
+        Ok(here && !waiting::is_gated(writer) && !waiting::is_waiting(writer, stream, sequence))
+    }
+
     /// Returns `stream/sequence`.
     pub(super) fn name(&self) -> String {
         format!("{}/{}", self.manifest.stream, self.manifest.sequence)
@@ -110,7 +124,11 @@ impl Candidate {
         let (now, not_after) = (belief.time.now, self.manifest.not_after);
         let expired = || Refusal::Expired { name: self.name(), not_after, now };
         let dated = belief.stale_refusal().or_else(|| (now >= not_after).then(expired));
-        let Some(refusal) = dated.or_else(|| self.older_upstream(writer)) else { return Ok(()) };
+        let refusal = match dated {
+            Some(refusal) => Some(refusal),
+            None => self.older_upstream(writer)?,
+        };
+        let Some(refusal) = refusal else { return Ok(()) };
         let place = (&self.manifest.stream, self.manifest.sequence);
         let said = belief.handed.and_on(source, place)?;
         let root = belief.set.root().body();
@@ -121,7 +139,6 @@ impl Candidate {
     fn check_order(&self, writer: &Writer, time: Time) -> Result<(), Stop> {
         let manifest = &self.manifest;
         let name = || self.name();
-        self.check_base(writer)?;
         // Accepting it would lift the floor of time so far that every later command refused the clock. Compared with the
         // clock and not with `now`, which the floor has part in: else each bundle could lift it by one more day.
         let clock = time.clock;
@@ -134,32 +151,40 @@ impl Candidate {
 
     /// An upstream must not go back in time: its older Release file vouches for packages that it has replaced since.
     ///
-    /// The dates are the manifest's; the upstream's own signature over them is checked with the chain.
-    fn older_upstream(&self, repository: &Repository) -> Option<Refusal> {
-        let floors = &repository.floors().upstreams;
-        upstream_dates(&self.manifest).find_map(|(upstream, date)| {
-            let floor = *floors.get(&upstream)?;
-            (date < floor).then(|| Refusal::UpstreamRollback { name: self.name(), upstream, date, floor })
-        })
+    /// The dates are the manifest's; the upstream's own signature over them is checked with the chain. Those of a bundle that
+    /// came late lie between its neighbours'.
+    fn older_upstream(&self, repository: &Repository) -> Result<Option<Refusal>, StateError> {
+        let manifest = &self.manifest;
+        let (before, after) = match repository.floors().streams.get(&manifest.stream) {
+            Some(held) if held.sequence > manifest.sequence => self.neighbours(repository)?,
+            _ => (repository.floors().upstreams.clone(), BTreeMap::new()),
+        };
+        let name = || self.name();
+        Ok(upstream_dates(manifest).find_map(|(upstream, date)| match (before.get(&upstream), after.get(&upstream)) {
+            (Some(floor), _) if date < *floor => {
+                Some(Refusal::UpstreamRollback { name: name(), upstream, date, floor: *floor })
+            }
+            (_, Some(after)) if date > *after => {
+                Some(Refusal::UpstreamAhead { name: name(), upstream, date, after: *after })
+            }
+            _ => None,
+        }))
     }
 
-    /// The base must be here, and list whatever is not carried: the manifests alone say what a stream is.
-    fn check_base(&self, repository: &Repository) -> Result<(), Stop> {
-        let manifest = &self.manifest;
-        let Some(base) = manifest.base else { return Ok(()) };
-        let row = repository.index().bundle(&manifest.stream, base.sequence)?;
-        if row.is_none_or(|row| row.manifest != base.manifest) {
-            return Err(Refusal::MissingBase { name: self.name(), base }.into());
-        }
-        let listed = crate::bundles::load(repository, &manifest.stream, base.sequence)?;
-        let listed: HashSet<_> = listed.files.iter().map(|entry| (entry.sha256, entry.size)).collect();
-        let absent = |entry: &&FileEntry| entry.stored.is_none() && !listed.contains(&(entry.sha256, entry.size));
-        match manifest.files.iter().find(absent) {
-            None => Ok(()),
-            Some(entry) => Err(Refusal::NotInBase { name: self.name(), path: entry.path.clone(), base }.into()),
-        }
+    /// Returns the dates of the accepted bundles before and after this one.
+    fn neighbours(&self, repository: &Repository) -> Result<(UpstreamDates, UpstreamDates), StateError> {
+        let (stream, sequence) = (&self.manifest.stream, self.manifest.sequence);
+        let rows = repository.index().bundles(Some(stream))?;
+        let dates = |row: Option<&BundleRow>| match row {
+            None => Ok(BTreeMap::new()),
+            Some(row) => crate::bundles::load(repository, stream, row.sequence).map(|m| upstream_dates(&m).collect()),
+        };
+        let before = rows.iter().rev().find(|row| row.sequence < sequence);
+        Ok((dates(before)?, dates(rows.iter().find(|row| row.sequence > sequence))?))
     }
 }
+
+type UpstreamDates = BTreeMap<String, Timestamp>;
 
 /// Returns the date of each upstream's Release file, by `stream/upstream suite`: the floors' name for it.
 ///
@@ -181,6 +206,7 @@ pub(crate) fn refuse_withdrawn(manifest: &Manifest, withdrawn: &BTreeSet<Digest>
 }
 
 fn read_manifest(
+    repository: &Repository,
     source: &dyn Source,
     belief: &Belief,
     (stream, sequence): (&StreamId, Sequence),
@@ -192,8 +218,13 @@ fn read_manifest(
         if let Some(refusal) = belief.stale_refusal() {
             return Err(refusal.into());
         }
-        let refusal =
-            if belief.older { Refusal::Superseded { name, targets } } else { Refusal::NotListed { name, targets } };
+        // What is below the floor and listed no more is old content presented as new, whatever metadata came with it.
+        let floor = repository.floors().streams.get(stream).map(|held| held.sequence);
+        let refusal = match floor.filter(|floor| sequence < *floor) {
+            Some(floor) => Refusal::Rollback { name, floor },
+            None if belief.older => Refusal::Superseded { name, targets },
+            None => Refusal::NotListed { name, targets },
+        };
         return Err(refusal.into());
     };
     let bytes = source.read(&path, signed.length.min(MAX_BYTES))?;

@@ -23,7 +23,11 @@ pub(super) fn commit_bundle(writer: &mut Writer, belief: &Belief, candidate: &Ca
     let mut floors = raised(writer.floors(), belief);
     floors.signed_time = floors.signed_time.max(manifest.created);
     let held = BundleRef { manifest: candidate.id, sequence: manifest.sequence };
-    floors.streams.insert(manifest.stream.clone(), held);
+    // One that came late fills its place; what is held stays.
+    let late = floors.streams.get(&manifest.stream).filter(|there| there.sequence > held.sequence).copied();
+    if late.is_none() {
+        floors.streams.insert(manifest.stream.clone(), held);
+    }
     if let Some(waiver) = &candidate.waiver {
         waiver.mark(&mut floors, candidate.id);
     }
@@ -39,10 +43,16 @@ pub(super) fn commit_bundle(writer: &mut Writer, belief: &Belief, candidate: &Ca
         stream: Some(manifest.stream.clone()),
         ..EventSubject::default()
     };
+    let late = late.map_or_else(String::new, |there| format!("; late, {} is held", there.sequence));
     let waived = candidate.waiver.as_ref().map_or_else(String::new, |waiver| format!("; {}", waiver.describe()));
     let agreed = evidence::describe(&candidate.agreement);
-    let detail =
-        format!("{} files, {} bytes; {}; {}{waived}{agreed}", row.files, row.bytes, floors.describe(), belief.medium);
+    let detail = format!(
+        "{} files, {} bytes; {}; {}{late}{waived}{agreed}",
+        row.files,
+        row.bytes,
+        floors.describe(),
+        belief.medium
+    );
     let event = writer.event(EventKind::Accepted, subject, &detail);
     let fresh = belief.is_news(writer);
     writer.commit_floors(floors, &event, |change| {

@@ -1,22 +1,23 @@
 //! The blobs of a bundle on their way into the store, and the upstream's chain over what is there then.
 
 use std::collections::BTreeMap;
-use std::io::{self, Read};
+use std::io;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use sealift_bundle::blob::{BlobFault, open_content};
-use sealift_bundle::chain::{ChainError, Content, verify_upstreams};
+use sealift_bundle::chain::{ChainError, verify_upstreams};
 use sealift_bundle::layout::blob_path;
 use sealift_bundle::manifest::FileEntry;
 use sealift_bundle::source::{Source, SourceError};
 use sealift_fs::{Batch, Store, StoreError};
-use sealift_model::{Digest, Progress};
+use sealift_model::Progress;
 
 use super::candidate::Candidate;
 use super::{ReceiveError, Stop};
 use crate::refusal::Refusal;
 use crate::repository::Repository;
+use crate::waiting::Holdings;
 
 /// Room that is left for the index, the ledger and the documents.
 const RESERVE: u64 = 32 << 20;
@@ -25,16 +26,16 @@ const THREADS: usize = 2;
 
 /// What was copied of a bundle.
 #[derive(Debug, Default)]
-pub(super) struct Copied {
+pub(super) struct Copied<'c> {
     /// Contents that were not in the store before.
-    new: Vec<Digest>,
+    new: Vec<&'c FileEntry>,
     /// Their bytes.
     pub(super) bytes: u64,
     /// Contents that were in the store already.
     pub(super) present: u64,
 }
 
-impl Copied {
+impl Copied<'_> {
     /// Returns the number of contents copied.
     pub(super) fn count(&self) -> u64 {
         self.new.len() as u64
@@ -49,45 +50,55 @@ impl Copied {
     /// Takes out of the store what a refused bundle brought. A blob that cannot be removed does no harm there.
     pub(super) fn undo(&self, repository: &Repository) {
         if let Ok(store) = repository.store() {
-            for digest in &self.new {
-                let _ = store.remove(digest);
+            for entry in &self.new {
+                let _ = store.remove(&entry.sha256);
             }
         }
     }
 }
 
-/// Copies the carried blobs that the store lacks; durable on return.
-pub(super) fn copy(
+/// What came of copying a whole bundle.
+pub(super) enum Outcome<'c> {
+    /// All of it is in the store.
+    Whole(Copied<'c>),
+    /// Something on the medium is damaged or cannot be read; the rest waits in the quarantine.
+    Damaged,
+}
+
+/// Copies the carried blobs that the store lacks straight into it; durable on return.
+pub(super) fn copy<'c>(
     repository: &Repository,
     source: &dyn Source,
-    candidate: &Candidate,
+    candidate: &'c Candidate,
     progress: &dyn Progress,
-) -> Result<Copied, Stop> {
+) -> Result<Outcome<'c>, Stop> {
     let store = repository.store()?;
-    let (work, copied) = plan(&store, candidate)?;
-    let free = sealift_fs::free_bytes(&repository.layout().store())?;
-    let needed = room_for(copied.bytes);
-    if !work.is_empty() && needed > free {
-        return Err(fault(ReceiveError::Full { name: candidate.name(), needed, free }));
-    }
+    let (work, copied) = plan(&store, candidate);
+    check_room(&repository.layout().store(), &candidate.name(), copied.bytes)?;
     progress.phase(&format!("Copying bundle {}", candidate.name()), Some(copied.bytes));
     let batch = store.batch();
-    let outcome = copy_all(&work, &batch, source, progress);
-    match outcome {
+    match copy_all(&work, &batch, source, progress) {
         Ok(()) => batch.commit()?,
-        Err((entry, Failure::Refused(reason))) => {
-            drop(batch);
-            copied.undo(repository);
-            return Err(Refusal::Blob { name: candidate.name(), path: entry.path.clone(), reason }.into());
-        }
-        Err((_, Failure::Medium(error))) => {
-            // What came over whole need not come again.
+        // What came over whole need not come again.
+        Err(Failure::Refused | Failure::Medium(_)) => {
             batch.commit()?;
-            return Err(Stop::Medium(Box::new(error)));
+            let brought: Vec<&FileEntry> =
+                copied.new.iter().filter(|e| store.has(&e.sha256, e.size)).copied().collect();
+            crate::waiting::shelve(repository, &brought)?;
+            return Ok(Outcome::Damaged);
         }
-        Err((_, Failure::Store(error))) => return Err(fault(ReceiveError::Store(error))),
+        Err(Failure::Store(error)) => return Err(fault(ReceiveError::Store(error))),
     }
-    Ok(copied)
+    Ok(Outcome::Whole(copied))
+}
+
+/// Stops before anything is copied where less is free than `bytes` of content ask for.
+pub(super) fn check_room(dir: &std::path::Path, name: &str, bytes: u64) -> Result<(), Stop> {
+    let (needed, free) = (room_for(bytes), sealift_fs::free_bytes(dir)?);
+    if bytes > 0 && needed > free {
+        return Err(fault(ReceiveError::Full { name: name.to_owned(), needed, free }));
+    }
+    Ok(())
 }
 
 /// Returns the free bytes that `bytes` of content ask for: a tenth more than they are, since a file system takes its part,
@@ -96,8 +107,8 @@ fn room_for(bytes: u64) -> u64 {
     bytes.saturating_add(bytes / 10).saturating_add(RESERVE)
 }
 
-/// Decides which contents have to be copied. Every other one must be in the store.
-fn plan<'c>(store: &Store, candidate: &'c Candidate) -> Result<(Vec<&'c FileEntry>, Copied), Stop> {
+/// Decides which contents have to be copied. Every other one is in the store.
+fn plan<'c>(store: &Store, candidate: &'c Candidate) -> (Vec<&'c FileEntry>, Copied<'c>) {
     let mut wanted = BTreeMap::new();
     let mut copied = Copied::default();
     for entry in &candidate.manifest.files {
@@ -105,44 +116,34 @@ fn plan<'c>(store: &Store, candidate: &'c Candidate) -> Result<(Vec<&'c FileEntr
             continue;
         }
         let here = store.has(&entry.sha256, entry.size);
-        if !here && entry.stored.is_none() {
-            return Err(lost(candidate, entry));
-        }
         copied.present += u64::from(here);
         wanted.insert(entry.sha256, (!here).then_some(entry));
     }
     let mut work: Vec<&FileEntry> = wanted.into_values().flatten().collect();
     // Largest first: the threads end together.
     work.sort_by_key(|entry| std::cmp::Reverse(entry.size));
-    copied.new = work.iter().map(|entry| entry.sha256).collect();
+    copied.new.clone_from(&work);
     copied.bytes = work.iter().map(|entry| entry.size).fold(0, u64::saturating_add);
-    Ok((work, copied))
+    (work, copied)
 }
 
-/// Names what the store lost; that the base lists it was checked before.
-fn lost(candidate: &Candidate, entry: &FileEntry) -> Stop {
-    let manifest = &candidate.manifest;
-    let base = manifest.base.map_or_else(String::new, |base| format!("{}/{}", manifest.stream, base.sequence));
-    fault(ReceiveError::Lost { path: entry.path.to_string(), digest: entry.sha256, base })
-}
-
-fn fault(error: ReceiveError) -> Stop {
+pub(super) fn fault(error: ReceiveError) -> Stop {
     Stop::Fault(Box::new(error))
 }
 
 /// Why one blob was not copied.
 pub(super) enum Failure {
-    Refused(String),
+    Refused,
     Medium(SourceError),
     Store(StoreError),
 }
 
-fn copy_all<'c>(
-    work: &[&'c FileEntry],
+fn copy_all(
+    work: &[&FileEntry],
     batch: &Batch<'_>,
     source: &dyn Source,
     progress: &dyn Progress,
-) -> Result<(), (&'c FileEntry, Failure)> {
+) -> Result<(), Failure> {
     let next = AtomicUsize::new(0);
     let stop = AtomicBool::new(false);
     let first = Mutex::new(None);
@@ -152,7 +153,7 @@ fn copy_all<'c>(
             if let Err(failure) = copy_one(entry, batch, source, progress) {
                 stop.store(true, Ordering::Relaxed);
                 let mut first = first.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-                first.get_or_insert((*entry, failure));
+                first.get_or_insert(failure);
                 return;
             }
         }
@@ -174,54 +175,39 @@ pub(super) fn copy_one(
 ) -> Result<(), Failure> {
     let mut content = match open_content(source, entry) {
         Ok(Some(content)) => content,
-        Ok(None) => return Err(Failure::Refused("it is not carried".into())),
-        Err(SourceError::Refused(refusal)) => return Err(Failure::Refused(refusal.to_string())),
-        Err(SourceError::Read { source, .. }) if is_blob_fault(&source) => {
-            return Err(Failure::Refused(source.to_string()));
-        }
+        Ok(None) | Err(SourceError::Refused(_)) => return Err(Failure::Refused),
+        Err(SourceError::Read { source, .. }) if is_blob_fault(&source) => return Err(Failure::Refused),
         Err(fault) => return Err(Failure::Medium(fault)),
     };
     match batch.insert_stream(&mut content, &entry.sha256, entry.size, progress) {
         Ok(()) => Ok(()),
-        Err(StoreError::Source { source: error, .. }) if is_blob_fault(&error) => {
-            Err(Failure::Refused(error.to_string()))
-        }
+        Err(StoreError::Source { source: error, .. }) if is_blob_fault(&error) => Err(Failure::Refused),
         Err(StoreError::Source { source: error, .. }) => {
             let path = entry.stored.map_or_else(|| entry.path.clone(), |stored| blob_path(&stored.sha256));
             Err(Failure::Medium(source.fault(&path, error)))
         }
-        Err(error @ (StoreError::WrongDigest { .. } | StoreError::WrongSize { .. })) => {
-            Err(Failure::Refused(error.to_string()))
-        }
+        Err(StoreError::WrongDigest { .. } | StoreError::WrongSize { .. }) => Err(Failure::Refused),
         Err(error) => Err(Failure::Store(error)),
     }
 }
 
-fn is_blob_fault(error: &io::Error) -> bool {
+pub(super) fn is_blob_fault(error: &io::Error) -> bool {
     error.get_ref().is_some_and(<dyn std::error::Error + Send + Sync>::is::<BlobFault>)
 }
 
-/// Checks the upstream's signatures and digests over what is in the store.
+/// Checks the upstream's signatures and digests over what is in the store and the quarantine.
 pub(super) fn check_chain(repository: &Repository, candidate: &Candidate) -> Result<(), Stop> {
-    let content = StoreContent { store: repository.store()? };
+    let content = Holdings::of(repository)?;
     match verify_upstreams(&candidate.manifest, &content) {
         Ok(_) => Ok(()),
         Err(ChainError::Refused(source)) => {
             Err(Refusal::Chain { name: candidate.name(), source: Box::new(source) }.into())
         }
+        // A blob is what the manifest lists, and still no frame of the one form the format allows.
+        Err(ChainError::Fault { path, source }) if is_blob_fault(&source) => {
+            Err(Refusal::Blob { name: candidate.name(), path, reason: source.to_string() }.into())
+        }
         Err(error) => Err(fault(ReceiveError::Content(Box::new(error)))),
-    }
-}
-
-/// Content out of the store, where it was hashed when it came.
-struct StoreContent {
-    store: Store,
-}
-
-impl Content for StoreContent {
-    fn open(&self, entry: &FileEntry) -> io::Result<Box<dyn Read + Send + '_>> {
-        let file = self.store.open_blob(&entry.sha256).map_err(io::Error::other)?;
-        Ok(Box::new(file))
     }
 }
 

@@ -32,7 +32,7 @@ pub(super) fn heal(writer: &mut Writer, source: &dyn Source, progress: &dyn Prog
                     break;
                 }
                 // Not on this medium, or as damaged there: another one will bring it.
-                Err(Failure::Refused(_)) => {
+                Err(Failure::Refused) => {
                     left.insert(digest);
                 }
                 Err(Failure::Medium(error)) => return Err(Stop::Medium(Box::new(error))),

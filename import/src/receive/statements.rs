@@ -68,7 +68,7 @@ fn digests(statements: &[Digest]) -> String {
 }
 
 /// What was handed over.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct Handed {
     envelopes: Vec<Envelope>,
 }
@@ -97,6 +97,31 @@ impl Handed {
             }
         }
         Ok(Self { envelopes })
+    }
+
+    /// Returns these and what was handed over before and is kept in `dir`, with a bundle that waits.
+    pub(super) fn and_kept(&self, dir: &Path) -> Result<Self, Stop> {
+        let names = match sealift_fs::list_dir(dir) {
+            Err(error) if error.is_not_found() => Vec::new(),
+            other => other?,
+        };
+        let mut envelopes = self.envelopes.clone();
+        for name in names.iter().take(MOST) {
+            envelopes.extend(read_envelope(&dir.join(name)).ok());
+        }
+        Ok(Self { envelopes })
+    }
+
+    /// Returns the files of what is about one bundle, to be kept while it waits.
+    pub(super) fn concerning(&self, people: &People, manifest: Digest) -> Vec<Vec<u8>> {
+        let waivers: Vec<Digest> = self
+            .said(people)
+            .iter()
+            .filter(|(_, s)| s.is_about(StatementKind::WaiveExpiry, manifest))
+            .map(|(payload, _)| *payload)
+            .collect();
+        let waiving = self.envelopes.iter().filter(|e| waivers.contains(&e.payload_digest())).cloned();
+        self.about_content(people, manifest).into_iter().chain(waiving).map(|e| e.to_bytes()).collect()
     }
 
     /// Returns those that were not used up.

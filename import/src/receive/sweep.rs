@@ -5,6 +5,7 @@ use sealift_model::{Sequence, StreamId};
 
 use super::ReceiveError;
 use crate::repository::{Repository, Writer};
+use crate::waiting;
 
 /// Removes leftovers and returns how many there were.
 pub(super) fn sweep(writer: &Writer) -> Result<u64, ReceiveError> {
@@ -12,6 +13,8 @@ pub(super) fn sweep(writer: &Writer) -> Result<u64, ReceiveError> {
     count += writer.store()?.sweep(writer.lock())?;
     // Killed before its commit, a run leaves documents that are not trusted yet; after it, those that were.
     count += super::commit::drop_old_trust(writer)?;
+    count += waiting::drop_accepted(writer)?;
+    count += waiting::collect(writer)?;
     for (stream, sequence) in uncommitted(writer)? {
         sealift_fs::remove_tree(&writer.layout().bundle(&stream, sequence))?;
         count += 1;

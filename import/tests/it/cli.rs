@@ -47,7 +47,12 @@ fn failures_have_their_documented_codes_and_say_what_to_type_next() {
     next.base = Some(1);
     let next = connected.bundle(next);
     let path = next.path().to_str().unwrap();
-    fails(&state, &["receive", path], 11, &["refused (base-missing)", "bundle 1 of this stream", "--full", "ledger"]);
+    fails(
+        &state,
+        &["receive", path],
+        11,
+        &["refused (gap)", "bundle 1 of this stream", "--full", "request --to", "waits"],
+    );
     let held = isolated.writer();
     fails(&state, &["receive", path], 20, &["locked by another process", nothing]);
     drop(held);

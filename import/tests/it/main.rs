@@ -20,6 +20,8 @@ mod state;
 mod succession;
 mod swapped;
 mod upstream;
+mod volumes;
+mod waiting;
 
 #[test]
 fn every_file_of_this_directory_is_a_module() {

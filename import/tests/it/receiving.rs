@@ -29,11 +29,14 @@ fn an_incremental_bundle_needs_only_what_its_base_lacks() {
     let mut second = spec(2, vec![deb("jq", "1.7"), deb("expat", "2.5")]);
     second.base = Some(1);
     let second = connected.bundle(second);
-    assert_eq!(isolated.refused(&second), "base-missing");
+    let other = Isolated::new(&connected);
+    other.waits_for_others(&second);
     assert_eq!(isolated.accept(&first), ["deb12/1"]);
     let report = isolated.receive(&second).unwrap();
     // jq, the index and the Release file; expat and the keyring are there.
     assert_eq!((report.accepted[0].blobs, report.accepted[0].present), (3, 2));
+    // Where the second came before the first, both are accepted with the first.
+    assert_eq!(other.accept(&first), ["deb12/1", "deb12/2"]);
 }
 
 #[test]
@@ -63,7 +66,7 @@ fn a_single_file_is_received_like_a_medium() {
 }
 
 #[test]
-fn an_old_bundle_that_was_accepted_is_harmless_and_one_that_was_not_is_a_rollback() {
+fn an_old_bundle_that_was_accepted_is_harmless_and_one_that_was_not_fills_its_place() {
     let mut connected = Connected::new();
     let (first_site, second_site) = (Isolated::new(&connected), Isolated::new(&connected));
     let first = connected.bundle(spec(1, vec![deb("jq", "1.6")]));
@@ -74,7 +77,9 @@ fn an_old_bundle_that_was_accepted_is_harmless_and_one_that_was_not_is_a_rollbac
     }
     let report = first_site.receive(&first).unwrap();
     assert_eq!((report.already.len(), report.older_metadata), (1, true));
-    assert_eq!(second_site.refused(&first), "rollback");
+    assert_eq!(second_site.accept(&first), ["deb12/1"]);
+    let repository = Repository::open(&second_site.path()).unwrap();
+    assert_eq!(repository.floors().streams.values().next().unwrap().sequence.get(), 2, "what is held stays");
 }
 
 #[test]
@@ -176,7 +181,7 @@ fn a_bundle_from_the_future_cannot_lift_the_floor_of_time() {
 }
 
 #[test]
-fn a_fault_after_an_accepted_bundle_says_what_was_accepted() {
+fn content_that_the_store_lost_is_named_and_what_was_accepted_before_as_well() {
     let mut connected = Connected::new();
     let isolated = Isolated::new(&connected);
     let medium = Medium::new();
@@ -196,7 +201,7 @@ fn a_fault_after_an_accepted_bundle_says_what_was_accepted() {
     fifth.base = Some(1);
     connected.bundle_on(&medium, spec(4, vec![deb("jq", "1.9")]));
     connected.bundle_on(&medium, fifth);
-    let Err(ReceiveError::After { source, accepted }) = isolated.receive(&medium) else { panic!() };
-    assert!(matches!(*source, ReceiveError::Lost { .. }), "{source}");
+    let Err(ReceiveError::Refused { refusal, accepted }) = isolated.receive(&medium) else { panic!() };
+    assert!(matches!(*refusal, Refusal::Gap { lost: true, .. }), "{refusal}");
     assert_eq!(accepted, ["deb12/4"]);
 }
