@@ -11,6 +11,7 @@ pub mod layout;
 pub mod manifest;
 pub mod metadata;
 pub mod pack;
+pub mod parity;
 pub mod source;
 mod staging;
 mod tagged;

@@ -13,8 +13,12 @@ use sealift_trust::{Envelope, EvidenceRefusal, Root};
 use crate::manifest::{Manifest, Stored};
 
 mod check;
+mod files;
+mod plan;
 mod wire;
 
+pub use files::{SetFiles, joined, name_parts, open_at};
+pub use plan::{CutError, CutPlan, CutRequest, PlannedVolume, SplitPlan, plan_volumes, shard_for};
 pub use wire::SetPurpose;
 
 /// Predicate type of a volume set.
@@ -216,6 +220,18 @@ impl VolumeSet {
         let payload = json::to_canonical(&wire::Statement::new(new, id, assignment))?;
         let set = Self::parse(&payload, id, manifest)?;
         Ok((set, payload))
+    }
+
+    /// Returns what a set of the same data without parity would say.
+    pub fn without_parity(&self) -> NewSet {
+        let assigned = self.assigned.iter().filter(|(_, (_, volume))| *volume > 0);
+        NewSet {
+            purpose: self.purpose,
+            volumes: self.data_volumes(),
+            assigned: assigned.map(|(blob, (_, volume))| (*blob, *volume)).collect(),
+            split: self.split.clone(),
+            parity: None,
+        }
     }
 
     /// Returns the digest of the payload, which names the set.

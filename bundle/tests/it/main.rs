@@ -9,6 +9,7 @@ mod fixture;
 mod hostile;
 mod media;
 mod medium_vectors;
+mod parity;
 mod people;
 mod python;
 mod tool;

@@ -8,7 +8,8 @@ use std::fmt;
 use std::str::FromStr;
 
 /// Capacities of blank discs in bytes. Of two kinds that a word may mean (`-R` and `+R`) the smaller.
-const DISCS: [(&str, u64); 5] = [
+const DISCS: [(&str, u64); 6] = [
+    ("cd", 737_280_000),
     ("dvd", 4_700_372_992),
     ("dvd-dl", 8_543_666_176),
     ("bd", 25_025_314_816),
@@ -41,7 +42,7 @@ pub struct ByteSize(u64);
 pub enum SizeError {
     /// Neither a number with a unit nor the name of a disc.
     #[error(
-        "not a size: give bytes, a number with KB, MB, GB, TB, KiB, MiB, GiB or TiB, or dvd, dvd-dl, bd, bd-dl, bdxl"
+        "not a size: give bytes, a number with KB, MB, GB, TB, KiB, MiB, GiB or TiB, or cd, dvd, dvd-dl, bd, bd-dl, bdxl"
     )]
     Form,
     /// Nothing fits into nothing.
