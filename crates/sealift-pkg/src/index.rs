@@ -31,6 +31,8 @@ pub struct PackageEntry {
     pub sha256: Digest,
     /// The source package it was built from.
     pub source: String,
+    /// The version of that source package, where the index names it because it is another.
+    pub source_version: Option<Version>,
     /// `Section`, such as `admin` or `contrib/net`.
     pub section: Option<String>,
     /// `Priority`, such as `required`.
@@ -157,10 +159,14 @@ impl PackageEntry {
             digits.and_then(|v| v.parse::<u64>().ok()).ok_or(EntryError::Number(name))
         };
         let package = word("Package", need("Package")?, is_package_name)?;
-        let source = match paragraph.get("Source")? {
+        let (source, source_version) = match paragraph.get("Source")? {
             // `Source: glibc (2.36-9)` names the source's version where it differs.
-            Some(source) => word("Source", source.split_ascii_whitespace().next().unwrap_or(""), is_package_name)?,
-            None => package.clone(),
+            Some(text) => {
+                let (name, rest) = text.split_once(|c: char| c.is_ascii_whitespace()).unwrap_or((text, ""));
+                let version = rest.trim().strip_prefix('(').and_then(|rest| rest.strip_suffix(')'));
+                (word("Source", name, is_package_name)?, version.and_then(|version| Version::new(version).ok()))
+            }
+            None => (package.clone(), None),
         };
         let digest = need("SHA256")?;
         Ok(Self {
@@ -182,7 +188,13 @@ impl PackageEntry {
             provides: text("Provides")?,
             package,
             source,
+            source_version,
         })
+    }
+
+    /// Returns the version of the source package it was built from.
+    pub fn source_version(&self) -> &Version {
+        self.source_version.as_ref().unwrap_or(&self.version)
     }
 
     /// Tells whether a system always has this package: essential, or of priority `required`.

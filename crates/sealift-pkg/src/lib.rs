@@ -5,6 +5,7 @@
 //! signed a Release file, [`release`] and [`index`] carry that trust to single packages by SHA-256, [`select`] and
 //! [`closure`] decide what a stream needs.
 
+pub mod advisories;
 pub mod catalog;
 pub mod closure;
 pub mod date;
