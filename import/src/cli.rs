@@ -8,7 +8,6 @@ mod error;
 mod init;
 mod key;
 mod ledger;
-mod need;
 mod promote;
 mod publish;
 mod receipt;
@@ -57,7 +56,6 @@ enum Verb {
     Scrub(scrub::ScrubArgs),
     Ledger(ledger::LedgerArgs),
     Key(key::KeyArgs),
-    Need(need::NeedArgs),
 }
 
 /// Where the state is.
@@ -130,7 +128,6 @@ pub fn main() -> ExitCode {
             Verb::Scrub(args) => scrub::run(&args, term),
             Verb::Ledger(args) => ledger::run(&args, term),
             Verb::Key(args) => key::run(&args, term),
-            Verb::Need(args) => need::run(&args, term),
         },
     )
 }

@@ -39,8 +39,6 @@ pub enum EventKind {
     Published,
     /// A receipt was written.
     Receipt,
-    /// A need-list was written.
-    Need,
     /// A request was written.
     Requested,
     /// The expiry of an accepted bundle was waived.
@@ -68,7 +66,6 @@ impl EventKind {
             Self::Reverted => "reverted",
             Self::Published => "published",
             Self::Receipt => "receipt",
-            Self::Need => "need",
             Self::Requested => "requested",
             Self::Waived => "waived",
             Self::ClockOverridden => "clock-overridden",

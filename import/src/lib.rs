@@ -14,7 +14,6 @@ pub mod init;
 pub mod layout;
 pub mod ledger;
 pub mod mount;
-pub mod need;
 pub mod publish;
 pub mod receipt;
 pub mod receive;
