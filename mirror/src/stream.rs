@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! bundle.json  manifest.json  evidence/*.dsse.json     since the bundle got its number
+//! volumes/<size>-<parity>.dsse.json                    since it was cut for media of that size
 //! draft/targets.json  draft/draft.json                 until it is sealed
 //! discarded  written                                   marks: given up; written to a medium once
 //! ```
@@ -199,6 +200,38 @@ impl StreamDir {
         let names = sealift_fs::list_dir(&dir)?;
         let read = |name: String| Ok((name.clone(), sealift_fs::read_capped(&dir.join(name), EVIDENCE_LIMIT)?));
         names.into_iter().filter(|name| name.ends_with(".dsse.json")).map(read).collect()
+    }
+
+    /// Reads the signed volume sets that a bundle was cut by, `volumes/*.dsse.json`, sorted by name.
+    pub fn volume_sets(&self, sequence: Sequence) -> Result<Vec<Vec<u8>>, StreamError> {
+        let dir = self.bundle_dir(sequence).join("volumes");
+        let names = match sealift_fs::list_dir(&dir) {
+            Err(error) if error.is_not_found() => return Ok(Vec::new()),
+            other => other?,
+        };
+        let read = |name: &String| Ok(sealift_fs::read_capped(&dir.join(name), EVIDENCE_LIMIT)?);
+        names.iter().filter(|name| name.ends_with(".dsse.json")).map(read).collect()
+    }
+
+    /// Reads one signed volume set by its file name; `None` if there is none.
+    pub fn volume_set(&self, sequence: Sequence, name: &str) -> Result<Option<Vec<u8>>, StreamError> {
+        match sealift_fs::read_capped(&self.bundle_dir(sequence).join("volumes").join(name), EVIDENCE_LIMIT) {
+            Err(error) if error.is_not_found() => Ok(None),
+            other => Ok(Some(other?)),
+        }
+    }
+
+    /// Keeps a signed volume set beside a bundle, in place of an earlier one of its name.
+    pub fn keep_volume_set(
+        &self,
+        _writer: &Lock,
+        sequence: Sequence,
+        name: &str,
+        bytes: &[u8],
+    ) -> Result<(), StreamError> {
+        let dir = self.bundle_dir(sequence).join("volumes");
+        sealift_fs::create_dir_all(&dir, Mode::Public)?;
+        Ok(sealift_fs::replace(&dir.join(name), bytes, Mode::Public)?)
     }
 
     /// Keeps an evidence file beside a bundle, in place of an earlier one of its name.

@@ -2,8 +2,9 @@
 
 use std::path::Path;
 
+use sealift_bundle::MetadataFiles;
 use sealift_bundle::manifest::Manifest;
-use sealift_bundle::write::{BundleParts, WriteOptions, WriteReport, write_proven};
+use sealift_bundle::write::{BlobProvider, BundleParts, WriteOptions, WriteReport, write_proven};
 use sealift_fs::Lock;
 use sealift_model::{Progress, Sequence, StreamId};
 use serde::Serialize;
@@ -12,7 +13,7 @@ use super::plan::published_targets;
 use super::{BuildError, attach};
 use crate::state::State;
 use crate::stream::{self, BundleRecord, Status, StreamDir};
-use crate::trust::TrustDir;
+use crate::trust::{RootChain, TrustDir};
 
 /// A bundle and how far it got.
 #[derive(Debug, Clone, Serialize)]
@@ -52,14 +53,18 @@ pub fn check_target(
         .map_err(|source| BuildError::Target { dir: to.to_owned(), source: Box::new(source) })
 }
 
-/// Writes a sealed bundle, with the newest trust metadata, to `SEALIFT` below `to`, and reads it back.
-pub fn write_to(
-    state: &State,
-    writer: &Lock,
-    (stream, sequence): (&StreamId, Sequence),
-    (to, options): (&Path, &WriteOptions<'_>),
-    progress: &dyn Progress,
-) -> Result<WriteReport, BuildError> {
+/// A bundle that may leave, with all its documents.
+pub(super) struct Sealed {
+    pub(super) record: BundleRecord,
+    pub(super) manifest: Manifest,
+    pub(super) manifest_bytes: Vec<u8>,
+    pub(super) evidence: Vec<(String, Vec<u8>)>,
+    pub(super) metadata: MetadataFiles,
+    pub(super) roots: RootChain,
+}
+
+/// Reads a bundle that the published metadata lists, with the newest trust metadata.
+pub(super) fn load_sealed(state: &State, (stream, sequence): (&StreamId, Sequence)) -> Result<Sealed, BuildError> {
     let dir = StreamDir::of(state.dir(), stream);
     let record = dir.record(sequence)?;
     let not_sealed = || BuildError::NotSealed { stream: stream.clone(), sequence };
@@ -73,18 +78,42 @@ pub fn write_to(
     let (manifest, manifest_bytes) = dir.manifest(&record)?;
     let evidence = attach::vouched(dir.evidence(sequence)?, &roots, record.manifest);
     let metadata = published.files(&roots);
+    Ok(Sealed { record, manifest, manifest_bytes, evidence, metadata, roots })
+}
+
+/// Writes a sealed bundle, with the newest trust metadata, to `SEALIFT` below `to`, and reads it back.
+pub fn write_to(
+    state: &State,
+    writer: &Lock,
+    bundle: (&StreamId, Sequence),
+    target: (&Path, &WriteOptions<'_>),
+    progress: &dyn Progress,
+) -> Result<WriteReport, BuildError> {
+    write_from(state, writer, bundle, state.store(), target, progress)
+}
+
+/// The same with blobs and pieces from `blobs`.
+pub(super) fn write_from(
+    state: &State,
+    writer: &Lock,
+    (stream, sequence): (&StreamId, Sequence),
+    blobs: &dyn BlobProvider,
+    (to, options): (&Path, &WriteOptions<'_>),
+    progress: &dyn Progress,
+) -> Result<WriteReport, BuildError> {
+    let sealed = load_sealed(state, (stream, sequence))?;
     let parts = BundleParts {
-        manifest: &manifest,
-        manifest_bytes: &manifest_bytes,
-        evidence: &evidence,
-        metadata: &metadata,
-        blobs: state.store(),
+        manifest: &sealed.manifest,
+        manifest_bytes: &sealed.manifest_bytes,
+        evidence: &sealed.evidence,
+        metadata: &sealed.metadata,
+        blobs,
     };
     let report = write_proven(to, &parts, options, progress).map_err(|source| BuildError::Write {
         stream: stream.clone(),
         sequence,
         source: Box::new(source),
     })?;
-    dir.mark_written(writer, sequence)?;
+    StreamDir::of(state.dir(), stream).mark_written(writer, sequence)?;
     Ok(report)
 }

@@ -72,6 +72,13 @@ pub(super) fn chosen(
     }
 }
 
+/// Returns the newest sealed bundle of a stream.
+pub(super) fn newest_sealed(state: &State, stream: &StreamId) -> Result<Sequence, BuildError> {
+    let bundles = build::list(state, Some(stream))?;
+    let sealed = bundles.iter().rev().find(|bundle| bundle.status == Status::Sealed);
+    sealed.map(|bundle| bundle.record.sequence).ok_or_else(|| BuildError::NoBundle(stream.clone()))
+}
+
 /// Answers for a bundle after its signatures were counted.
 pub(super) fn finish(
     state: &State,
