@@ -1,5 +1,6 @@
 //! The command line of `sealift-import`: one file a verb, each parses, calls the library and renders.
 
+mod accept;
 mod actor;
 mod bundles;
 mod confine;
@@ -8,12 +9,14 @@ mod error;
 mod init;
 mod key;
 mod ledger;
+mod need;
 mod promote;
 mod publish;
 mod receipt;
 mod receive;
 mod request;
 mod revert;
+mod scan;
 mod scrub;
 mod status;
 mod trust;
@@ -43,6 +46,10 @@ struct Cli {
 enum Verb {
     Init(init::InitArgs),
     Receive(receive::ReceiveArgs),
+    Scan(scan::ScanArgs),
+    Accept(accept::AcceptArgs),
+    #[command(name = crate::scan::ASSISTANT, hide = true)]
+    ScanAssistant(scan::AssistantArgs),
     Waiting(waiting::WaitingArgs),
     Request(request::RequestArgs),
     Discard(discard::DiscardArgs),
@@ -56,6 +63,7 @@ enum Verb {
     Scrub(scrub::ScrubArgs),
     Ledger(ledger::LedgerArgs),
     Key(key::KeyArgs),
+    Need(need::NeedArgs),
 }
 
 /// Where the state is.
@@ -115,6 +123,9 @@ pub fn main() -> ExitCode {
         |cli, term| match cli.verb {
             Verb::Init(args) => init::run(args, term),
             Verb::Receive(args) => receive::run(&args, term),
+            Verb::Scan(args) => scan::run(&args, term),
+            Verb::Accept(args) => accept::run(&args, term),
+            Verb::ScanAssistant(args) => scan::assist(&args),
             Verb::Waiting(args) => waiting::run(&args, term),
             Verb::Request(args) => request::run(&args, term),
             Verb::Discard(args) => discard::run(&args, term),
@@ -128,6 +139,7 @@ pub fn main() -> ExitCode {
             Verb::Scrub(args) => scrub::run(&args, term),
             Verb::Ledger(args) => ledger::run(&args, term),
             Verb::Key(args) => key::run(&args, term),
+            Verb::Need(args) => need::run(&args, term),
         },
     )
 }

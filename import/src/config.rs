@@ -7,6 +7,7 @@ use sealift_model::{ChannelId, SiteId};
 use serde::Deserialize;
 
 use crate::mount::MountPolicy;
+use crate::scan::{ScanConfig, Scanner};
 
 const LIMIT: u64 = 1 << 20;
 
@@ -25,6 +26,12 @@ pub struct Config {
     /// What is asked of media.
     #[serde(default)]
     pub medium: MediumConfig,
+    /// What is asked of verdicts.
+    #[serde(default)]
+    pub scan: ScanConfig,
+    /// Scanners that must find nothing in content before it is accepted.
+    #[serde(default, rename = "scanner")]
+    pub scanners: Vec<Scanner>,
 }
 
 /// Options of a mount that `medium.require` may name.
@@ -117,6 +124,7 @@ impl Config {
             return Err(form("publish.valid_days must be 1 to 3650".into()));
         }
         config.medium.check().map_err(form)?;
+        crate::scan::config::check(&config.scan, &config.scanners).map_err(form)?;
         Ok(config)
     }
 
@@ -133,7 +141,12 @@ impl Config {
              # label = \"{site}\"\n\n\
              # [medium]\n\
              # Besides nosuid and nodev, which every medium must be mounted with.\n\
-             # require = [\"noexec\", \"ro\"]\n"
+             # require = [\"noexec\", \"ro\"]\n\n\
+             # Content waits until every scanner found nothing in it: `sealift-import scan`.\n\
+             # [[scanner]]\n\
+             # name = \"clamd\"\n\
+             # kind = \"clamd\"\n\
+             # socket = \"/run/clamav/clamd.ctl\"\n"
         )
     }
 
@@ -170,6 +183,7 @@ mod tests {
         assert_eq!(config.publish, PublishConfig::default());
         assert_eq!(config.medium, MediumConfig::default());
         assert_eq!((config.label(), config.channels.len()), ("plant-a", 2));
+        assert_eq!((config.scan, config.scanners.len()), (ScanConfig::default(), 0));
     }
 
     #[test]
@@ -181,6 +195,15 @@ mod tests {
             ("site = \"a\"\n[publish]\nvalid_days = 0\n", "valid_days"),
             ("site = \"a\"\n[medium]\nrequire = [\"suid\"]\n", "medium.require: `suid`"),
             ("site = \"a\"\n[medium]\nown = [\"data\"]\n", "medium.own: data"),
+            ("site = \"a\"\n[[scanner]]\nname = \"x\"\nkind = \"clam\"\n", "line 4, column 8"),
+            ("site = \"a\"\n[[scanner]]\nname = \"X Y\"\nkind = \"kiosk\"\n", "scanner.name: `X Y`"),
+            ("site = \"a\"\n[[scanner]]\nname = \"x\"\nkind = \"clamd\"\n", "scanner x: `socket`"),
+            ("site = \"a\"\n[[scanner]]\nname = \"x\"\nkind = \"command\"\nargv = [\"scan\"]\n", "scanner x: `argv`"),
+            (
+                "site = \"a\"\n[[scanner]]\nname = \"x\"\nkind = \"command\"\nargv = [\"/bin/scan\", \"{path}\"]\nsignatures = \"1\"\nclean = [1]\n",
+                "both `clean` and `infected`",
+            ),
+            ("site = \"a\"\n[scan]\nmax_age_days = 0\n", "scan.max_age_days"),
         ] {
             let error = parse(text).unwrap_err().to_string();
             assert!(error.contains(place), "{error}");

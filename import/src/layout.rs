@@ -47,6 +47,7 @@ impl Layout {
             (self.wanted(), Links::Refuse),
             (self.quarantine_store(), Links::Refuse),
             (self.waiting(), Links::Refuse),
+            (self.verdicts(), Links::Refuse),
             (self.published(), Links::Follow),
             (self.trees(), Links::Follow),
         ] {
@@ -128,6 +129,11 @@ impl Layout {
     /// Returns the directory of one waiting bundle (format/waiting §1).
     pub fn waiting_bundle(&self, stream: &StreamId, sequence: Sequence) -> PathBuf {
         self.waiting().join(stream.as_str()).join(sequence.to_string())
+    }
+
+    /// Returns the directory of the verdicts of scanners (format/scan §3).
+    pub fn verdicts(&self) -> PathBuf {
+        self.root.join("verdicts")
     }
 
     /// Returns the directory of the site's own keys.

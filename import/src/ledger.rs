@@ -29,6 +29,10 @@ pub enum EventKind {
     Waiting,
     /// A waiting bundle was given up.
     Discarded,
+    /// Content of a waiting bundle was scanned.
+    Scanned,
+    /// People decided to accept a bundle without some content, now and in every other bundle.
+    Withheld,
     /// Something was refused.
     Refused,
     /// A channel was pointed at a bundle.
@@ -39,6 +43,8 @@ pub enum EventKind {
     Published,
     /// A receipt was written.
     Receipt,
+    /// A need-list was written.
+    Need,
     /// A request was written.
     Requested,
     /// The expiry of an accepted bundle was waived.
@@ -61,11 +67,14 @@ impl EventKind {
             Self::Accepted => "accepted",
             Self::Waiting => "waiting",
             Self::Discarded => "discarded",
+            Self::Scanned => "scanned",
+            Self::Withheld => "withheld",
             Self::Refused => "refused",
             Self::Promoted => "promoted",
             Self::Reverted => "reverted",
             Self::Published => "published",
             Self::Receipt => "receipt",
+            Self::Need => "need",
             Self::Requested => "requested",
             Self::Waived => "waived",
             Self::ClockOverridden => "clock-overridden",

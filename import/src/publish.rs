@@ -73,6 +73,8 @@ pub struct PublishReport {
     pub bytes: u64,
     /// After this hosts refuse it.
     pub valid_until: Timestamp,
+    /// Package files that are withheld (`accept --without-infected`).
+    pub withheld: Vec<RelPath>,
 }
 
 /// Why nothing was published.
@@ -210,6 +212,7 @@ fn publish_revision(
         files: plan.packages.len() as u64,
         bytes: plan.packages.values().map(|entry| entry.size).sum(),
         valid_until,
+        withheld: plan.withheld.into_iter().collect(),
     })
 }
 

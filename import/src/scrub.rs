@@ -149,7 +149,9 @@ fn check_blobs(
     for damage in &report.damaged {
         set_aside(writer, &damage.sha256, &store.path(&damage.sha256))?;
     }
-    let gone = listed.keys().filter(|digest| !present.contains(digest));
+    // What people decided to leave out is not missed.
+    let withheld = writer.index().withheld()?;
+    let gone = listed.keys().filter(|digest| !present.contains(digest) && !withheld.contains(digest));
     report.missing.extend(gone.map(|digest| damage(*digest, "not in the store".into())));
     Ok(())
 }

@@ -22,6 +22,7 @@ mod miniature;
 mod mutated;
 mod postinst;
 mod replay;
+mod scan;
 mod trust_vectors;
 mod upstream;
 mod vectors;

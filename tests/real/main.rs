@@ -9,6 +9,7 @@
 )]
 
 mod bad_sectors;
+mod clamd;
 mod disk;
 mod full;
 mod hostile_medium;

@@ -83,6 +83,9 @@ fn human(report: &PublishReport) -> String {
             counted(suite.packages, "package", "packages")
         );
     }
+    for path in &report.withheld {
+        let _ = writeln!(out, "  withheld, a scanner found something in it: {path}");
+    }
     out.push_str("For hosts, as /etc/apt/sources.list.d/sealift.sources (URIs as they reach it):\n");
     out.push_str(&sources(report));
     out

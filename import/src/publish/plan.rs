@@ -56,6 +56,9 @@ pub(super) struct Plan {
     pub(super) packages: BTreeMap<RelPath, FileEntry>,
     /// Suites by name.
     pub(super) suites: BTreeMap<String, Suite>,
+    /// Package files that are withheld: people decided to accept their bundles without them.
+    pub(super) withheld: BTreeSet<RelPath>,
+    not_published: BTreeSet<Digest>,
 }
 
 impl Plan {
@@ -65,7 +68,7 @@ impl Plan {
         store: &Store,
         content: &BTreeMap<StreamId, Digest>,
     ) -> Result<Self, PublishError> {
-        let mut plan = Self::default();
+        let mut plan = Self { not_published: repository.index().withheld()?, ..Self::default() };
         for id in content.values() {
             let missing = || IndexError::Value { what: "channel", reason: format!("bundle {id} is not in the index") };
             let row = repository.index().bundle_by_id(*id)?.ok_or_else(missing)?;
@@ -125,6 +128,10 @@ impl Plan {
     }
 
     fn add_package(&mut self, entry: &FileEntry) -> Result<(), PublishError> {
+        if self.not_published.contains(&entry.sha256) {
+            self.withheld.insert(entry.path.clone());
+            return Ok(());
+        }
         match self.packages.get(&entry.path) {
             Some(known) if known.sha256 != entry.sha256 => Err(PublishError::Refused(Box::new(Refusal::Conflict {
                 package: entry.path.to_string(),

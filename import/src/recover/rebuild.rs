@@ -39,6 +39,7 @@ pub(super) struct History {
     bundles: Vec<(BundleRow, Vec<Digest>)>,
     channels: BTreeMap<ChannelId, Channel>,
     upstreams: Vec<(String, Timestamp)>,
+    withheld: Vec<(Digest, Digest, String)>,
     last_accepted: Option<Timestamp>,
 }
 
@@ -58,6 +59,7 @@ impl History {
             bundles: Vec::new(),
             channels: BTreeMap::new(),
             upstreams: Vec::new(),
+            withheld: lines.iter().filter_map(withheld).collect(),
             last_accepted: lines.iter().rev().find(|line| line.event == EventKind::Accepted).map(|line| line.time),
         };
         // The first event on its way may stand in the ledger already.
@@ -182,11 +184,21 @@ impl History {
         for (row, withdrawn) in &self.bundles {
             change.add_bundle(row, withdrawn)?;
         }
+        for (digest, manifest, reason) in &self.withheld {
+            change.withhold(*digest, *manifest, reason)?;
+        }
         for (name, channel) in &self.channels {
             fill_channel(change, layout, name, channel)?;
         }
         self.pending.iter().try_for_each(|event| change.add_event(event)).map_err(StateError::from)
     }
+}
+
+/// Reads what a line says was left out of a bundle: `sha256:<64 hex> …`.
+fn withheld(line: &Line) -> Option<(Digest, Digest, String)> {
+    let manifest = line.subject.bundle.filter(|_| line.event == EventKind::Withheld)?;
+    let (digest, reason) = line.detail.strip_prefix("sha256:")?.split_once(' ')?;
+    Some((digest.parse().ok()?, manifest, reason.to_owned()))
 }
 
 fn fill_channel(change: &Change<'_>, layout: &Layout, name: &ChannelId, channel: &Channel) -> Result<(), StateError> {

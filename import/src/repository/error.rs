@@ -89,6 +89,9 @@ pub enum StateError {
     /// The site's own keys.
     #[error("the site's public key cannot be read")]
     Site(#[from] sealift_site::SiteKeyError),
+    /// Verdicts of scanners that cannot be relied on.
+    #[error("the verdicts of the scanners cannot be used")]
+    Verdicts(#[source] Box<crate::scan::VerdictError>),
     /// A document that cannot be encoded.
     #[error("a document of the state cannot be written")]
     Encoding(#[from] JsonError),

@@ -18,7 +18,8 @@ const PAUSE: Duration = Duration::from_millis(10);
 
 /// Has the program look at a directory.
 pub(super) fn look(scanner: &Scanner, dir: &Path) -> Answer {
-    let path = dir.display().to_string();
+    // It runs in another directory than we do.
+    let path = std::path::absolute(dir).unwrap_or_else(|_| dir.to_owned()).display().to_string();
     let argv: Vec<String> = scanner.argv.iter().map(|argument| argument.replace(PLACE, &path)).collect();
     match run(&argv, scanner.timeout()) {
         Err(reason) => Answer::silent(reason),

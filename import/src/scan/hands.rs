@@ -40,7 +40,7 @@ impl Hands for Direct {
         match self.scanners.get_mut(scanner) {
             Some((_, Some(clamd))) => clamd.version(),
             Some((scanner, None)) if scanner.kind == ScannerKind::Command && scanner.version.is_empty() => {
-                Ok(scanner.argv.first().cloned().unwrap_or_default())
+                Ok(String::new())
             }
             Some((scanner, None)) if scanner.kind == ScannerKind::Command => command::version(scanner),
             _ => Err("it is not asked from here".into()),

@@ -45,7 +45,7 @@ impl Engine {
         let told = match (scanner.kind, number, dated) {
             (ScannerKind::Clamd, Some(number), Some(date)) => Some(format!("{number} of {date}")),
             (ScannerKind::Clamd, _, _) => None,
-            _ => Some(said.to_owned()),
+            _ => Some(said.to_owned()).filter(|said| !said.is_empty()),
         };
         let signatures = [told, scanner.signatures.clone()].into_iter().flatten().collect::<Vec<_>>().join("; ");
         if signatures.is_empty() {
@@ -64,6 +64,7 @@ impl Engine {
                 (scanner.argv.first().map_or("command", |program| program.rsplit('/').next().unwrap_or(program)), said)
             }
         };
+        let version = if version.is_empty() { "not told" } else { version };
         Ok(Self { name: shown(name), version: shown(version), signatures: shown(&signatures) })
     }
 }
