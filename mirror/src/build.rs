@@ -8,10 +8,11 @@
 use std::path::PathBuf;
 
 use sealift_bundle::manifest::ManifestError;
+use sealift_bundle::volumes::VolumeRefusal;
 use sealift_bundle::write::WriteError;
 use sealift_fs::{PathError, StoreError};
 use sealift_keys::MetadataError;
-use sealift_model::{PathGrammarError, RelPath, Sequence, SiteId, StreamId, Timestamp, UpstreamId};
+use sealift_model::{Digest, PathGrammarError, RelPath, Sequence, SiteId, StreamId, Timestamp, UpstreamId};
 use sealift_trust::{EvidenceRefusal, Purpose, Role};
 
 use crate::selection::SelectionError;
@@ -24,13 +25,18 @@ pub mod attach;
 pub mod changes;
 mod content;
 mod evidence;
+pub mod narrow;
 pub mod plan;
+pub mod repair;
 pub mod seal;
+pub mod volumes;
 pub mod write;
 
 pub use attach::{Attached, attach};
 pub use changes::{Changes, PackageChange};
+pub use narrow::{Budget, Narrow, Narrowed};
 pub use plan::{Action, BaseChoice, BaseReason, BuildPlan, Created, Request, plan};
+pub use repair::{Repair, RepairRefusal};
 pub use seal::{Sealed, Signing, Waiting, check_keys, draft, seal};
 pub use write::{Listed, check_target, list, write_to};
 
@@ -56,6 +62,26 @@ pub enum BuildError {
         first: RelPath,
         /// Its upstream.
         upstream: UpstreamId,
+    },
+    /// The hosts of the need-lists have everything already.
+    #[error("the {hosts} hosts of the need-lists lack nothing that the upstreams of stream `{stream}` offer")]
+    NothingNeeded {
+        /// The stream.
+        stream: StreamId,
+        /// How many hosts the lists speak of.
+        hosts: u64,
+    },
+    /// Not even what every bundle carries fits.
+    #[error(
+        "a bundle of stream `{stream}` carries {least} bytes before any package, which is more than the {budget} of the budget"
+    )]
+    Budget {
+        /// The stream.
+        stream: StreamId,
+        /// What is asked for, in bytes.
+        budget: u64,
+        /// What it takes, in bytes.
+        least: u64,
     },
     /// A file that a snapshot or manifest names is not in the store.
     #[error("{0} is not in the store")]
@@ -128,6 +154,30 @@ pub enum BuildError {
         /// Why.
         source: std::io::Error,
     },
+    /// A blob that a bundle carries is not in the store.
+    #[error("blob {0} is not in the store any more")]
+    NoBlob(Digest),
+    /// Content that a site asked for is carried by no bundle that it could accept.
+    #[error(
+        "bundle {sequence} of stream `{stream}` takes {count} contents from earlier bundles, and none that is still listed carries them"
+    )]
+    NotCarried {
+        /// The stream.
+        stream: StreamId,
+        /// The number.
+        sequence: Sequence,
+        /// How many contents.
+        count: usize,
+    },
+    /// A set of volumes would break the format.
+    #[error("cannot make the volume set")]
+    Volumes(Box<VolumeRefusal>),
+    /// A bundle cannot be cut into volumes.
+    #[error(transparent)]
+    Cut(Box<volumes::CutFault>),
+    /// A request was refused.
+    #[error(transparent)]
+    Repair(#[from] RepairRefusal),
     /// Refused.
     #[error(transparent)]
     Refused(#[from] BuildRefusal),

@@ -5,6 +5,7 @@ mod error;
 mod failure;
 mod init;
 mod medium;
+mod need;
 mod receipt;
 mod select;
 mod site;

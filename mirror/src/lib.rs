@@ -3,11 +3,13 @@
 //! Everything fetched is verified on arrival and named by its digest before it is visible. Decisions about signatures are
 //! `sealift-pkg`'s and `sealift-trust`'s; the bundle's form is `sealift-bundle`'s.
 
+pub mod budget;
 pub mod build;
 mod cli;
 pub mod config;
 pub mod fetch;
 pub mod medium;
+pub mod need;
 pub mod selection;
 pub mod site;
 pub mod snapshot;

@@ -16,9 +16,11 @@ use sealift_pkg::{Catalog, EntryId};
 use serde::Serialize;
 
 use crate::config::{Config, StreamConfig};
+use crate::need::Taken;
 use crate::snapshot::{Head, NeededPackage};
 
 mod indexes;
+pub mod need;
 mod rules;
 
 /// What one stream selects.
@@ -64,6 +66,22 @@ pub enum Why {
     },
     /// Every system has it.
     Essential,
+    /// A newer version did not fit.
+    Kept {
+        /// That version.
+        instead_of: String,
+    },
+    /// Hosts of a need-list have an older version.
+    Lacking {
+        /// How many.
+        hosts: u64,
+        /// What they run, such as `bookworm/amd64`.
+        of: Vec<String>,
+        /// The oldest version that any of them has.
+        from: String,
+        /// The version they get.
+        to: String,
+    },
     /// Another selected package needs it.
     Needed {
         /// That package's name.
@@ -136,15 +154,20 @@ pub enum SelectionError {
 }
 
 /// Returns what all streams together need from each upstream, sorted by path. Upstreams that no stream names, or from
-/// which nothing is selected, are left out.
+/// which nothing is selected, are left out. What the hosts of `needs` lack is added to what the rules select.
 pub fn needed(
     config: &Config,
     heads: &BTreeMap<UpstreamId, Head>,
     store: &Store,
+    needs: &[Taken],
 ) -> Result<BTreeMap<UpstreamId, Vec<NeededPackage>>, SelectionError> {
     let mut union: BTreeMap<UpstreamId, BTreeMap<RelPath, NeededPackage>> = BTreeMap::new();
     for stream in &config.streams {
-        for selected in select_stream(stream, heads, store)?.packages {
+        let mut packages = select_stream(stream, heads, store)?.packages;
+        if !needs.is_empty() {
+            packages.extend(need::select(stream, heads, store, needs)?.selection.packages);
+        }
+        for selected in packages {
             let SelectedPackage { upstream, path, sha256, size, deb, why: _ } = selected;
             let package = NeededPackage { path: path.clone(), sha256, size, deb };
             union.entry(upstream).or_default().insert(path, package);
@@ -199,6 +222,15 @@ pub fn select_stream(
     Ok(StreamSelection { stream: stream.name.clone(), packages, unresolved, unmatched, conflicting: offer.conflicting })
 }
 
+/// Returns all that the stream's upstreams offer.
+pub(crate) fn catalog(
+    stream: &StreamConfig,
+    heads: &BTreeMap<UpstreamId, Head>,
+    store: &Store,
+) -> Result<Catalog, SelectionError> {
+    Ok(indexes::load(stream, heads, store)?.catalog)
+}
+
 fn options(stream: &StreamConfig, architecture: &str) -> ClosureOptions {
     ClosureOptions {
         architecture: architecture.to_owned(),
@@ -221,7 +253,7 @@ fn why_of(catalog: &Catalog, rules: &[String], why: &closure::Why) -> Why {
     }
 }
 
-fn sorted(catalog: &Catalog, members: BTreeMap<EntryId, Why>) -> Vec<SelectedPackage> {
+pub(crate) fn sorted(catalog: &Catalog, members: BTreeMap<EntryId, Why>) -> Vec<SelectedPackage> {
     let package = |(id, why): (EntryId, Why)| {
         let found = catalog.get(id);
         let entry = &found.entry;
@@ -248,8 +280,31 @@ impl std::fmt::Display for Why {
         match self {
             Self::Rule { rule } => write!(f, "rule {rule}"),
             Self::Essential => f.write_str("every system has it"),
+            Self::Kept { instead_of } => write!(f, "there already; {instead_of} did not fit"),
+            Self::Lacking { hosts, of, from, to } => {
+                let hosts = sealift_term::counted(*hosts, "host", "hosts");
+                write!(f, "needed by {hosts} of {}: {from} → {to}", of.join(", "))
+            }
             Self::Needed { by, relation, recommended: false } => write!(f, "needed by {by} ({relation})"),
             Self::Needed { by, relation, recommended: true } => write!(f, "recommended by {by} ({relation})"),
+        }
+    }
+}
+
+impl Why {
+    /// Joins two reasons for the same package version: hosts of both are counted, and outweigh other reasons.
+    #[must_use]
+    pub fn and(self, other: Self) -> Self {
+        match (self, other) {
+            (Self::Lacking { hosts, mut of, from, to }, Self::Lacking { hosts: more, of: others, from: other, .. }) => {
+                of.extend(others);
+                of.sort();
+                of.dedup();
+                let older = sealift_pkg::version::compare(&other, &from) == std::cmp::Ordering::Less;
+                Self::Lacking { hosts: hosts.saturating_add(more), of, from: if older { other } else { from }, to }
+            }
+            (_, lacking @ Self::Lacking { .. }) => lacking,
+            (first, _) => first,
         }
     }
 }

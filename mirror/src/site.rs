@@ -16,9 +16,11 @@ use crate::config::{Config, SiteConfig};
 use crate::stream::{StreamDir, StreamError};
 
 pub mod add;
+pub mod code;
 pub mod possible;
 pub mod sent;
 
+pub use code::KeptCode;
 pub use possible::{Possible, possible};
 pub use sent::{Sent, SentError};
 
@@ -62,6 +64,26 @@ pub enum SiteRefusal {
         issued: Timestamp,
         /// When the last accepted one was.
         last: Timestamp,
+    },
+    /// A code that no site would write of any bundle of ours.
+    #[error("the code, of bundle {sequence} on {issued}, fits no site of mirror.toml and no bundle of this mirror")]
+    UnknownCode {
+        /// The number it names.
+        sequence: Sequence,
+        /// The day it names.
+        issued: Timestamp,
+    },
+    /// A code that says less than the site said before.
+    #[error("by the code site `{site}` holds bundle {sequence} of stream `{stream}`, but it held {held} before")]
+    Less {
+        /// The site.
+        site: SiteId,
+        /// The stream.
+        stream: StreamId,
+        /// What the code says.
+        sequence: Sequence,
+        /// What the site said before.
+        held: Sequence,
     },
     /// It names another manifest than ours under one of our numbers.
     #[error("the receipt of site `{site}` holds another bundle {sequence} of stream `{stream}` than this mirror built")]
@@ -166,10 +188,19 @@ pub fn latest(state: &Path, site: &SiteConfig) -> Result<Option<KeptReceipt>, Si
     Ok(newest)
 }
 
-/// Returns what a site acknowledged last of a stream.
+/// Returns what a site acknowledged last of a stream: by its newest receipt, or by a later code where those are believed.
 pub fn acknowledgement(state: &Path, site: &SiteConfig, stream: &StreamId) -> Result<Option<Held>, SiteError> {
     let kept = latest(state, site)?;
-    Ok(kept.and_then(|kept| kept.receipt.holds.into_iter().find(|held| held.stream == *stream)))
+    let signed = kept.and_then(|kept| kept.receipt.holds.into_iter().find(|held| held.stream == *stream));
+    if !site.believe_codes {
+        return Ok(signed);
+    }
+    let typed = code::newest(state, &site.name, stream)?.map(|code| code.held());
+    Ok(match (signed, typed) {
+        (Some(signed), Some(typed)) if typed.sequence > signed.sequence => Some(typed),
+        (None, typed) => typed,
+        (signed, _) => signed,
+    })
 }
 
 /// What the sites say of one stream.

@@ -162,6 +162,15 @@ impl State {
         Snapshot::parse(&bytes).map_err(|source| StateError::Document { file, source })
     }
 
+    /// Returns the ids of all snapshots of an upstream, in no order that means anything.
+    pub fn snapshots(&self, upstream: &UpstreamId) -> Result<Vec<Digest>, StateError> {
+        let names = match sealift_fs::list_dir(&self.dir.join("snapshots").join(upstream.as_str())) {
+            Err(error) if error.is_not_found() => Vec::new(),
+            other => other?,
+        };
+        Ok(names.iter().filter_map(|name| name.strip_suffix(".json")?.parse().ok()).collect())
+    }
+
     /// Tells whether a snapshot is there. Its bytes are not read.
     pub fn has_snapshot(&self, upstream: &UpstreamId, id: &Digest) -> bool {
         self.snapshot_path(upstream, id).is_file()

@@ -15,6 +15,7 @@ use serde::Serialize;
 use crate::config::Config;
 use crate::fetch::Fetcher;
 use crate::fetch::download::DownloadError;
+use crate::need::Taken;
 use crate::selection::SelectionError;
 use crate::snapshot::{Head, NeededPackage};
 use crate::state::{State, StateError};
@@ -32,6 +33,8 @@ pub struct SyncRequest {
     pub metadata_only: bool,
     /// Read every needed blob of the store again and fetch those that are missing or damaged.
     pub check: bool,
+    /// Also what the hosts of these lists lack.
+    pub needs: Vec<Taken>,
 }
 
 /// What a sync did.
@@ -170,11 +173,13 @@ pub fn sync(
             && head.selection == keys.get(name).copied()
             && head.current_snapshot.is_some_and(|id| state.has_snapshot(name, &id))
     };
-    if !request.check && refreshed.iter().all(|(name, r)| r.unchanged && current(name, &r.head)) {
+    // What hosts lack is in no digest of a selection.
+    let as_before = !request.check && request.needs.is_empty();
+    if as_before && refreshed.iter().all(|(name, r)| r.unchanged && current(name, &r.head)) {
         return nothing_new(state, writer, &config, refreshed);
     }
     progress.phase("Selecting packages", None);
-    let needed = crate::selection::needed(&config, &heads, state.store())?;
+    let needed = crate::selection::needed(&config, &heads, state.store(), &request.needs)?;
     let fetched = packages::fetch(state, writer, &names, &needed, (fetcher, progress))?;
     let mut report = SyncReport {
         nothing_new: fetched.files == 0 && indexes == 0,

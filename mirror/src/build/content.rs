@@ -11,7 +11,11 @@ use sealift_model::{Digest, RelPath, UpstreamId};
 use sealift_pkg::decompress::Compression;
 
 use super::BuildError;
+use super::narrow::{Narrow, Narrowed};
+use crate::budget;
 use crate::config::StreamConfig;
+use crate::need::Taken;
+use crate::selection::need::{Hosts, NeedSelection};
 use crate::selection::{self, SelectedPackage, StreamSelection, Why};
 use crate::snapshot::{HEAD_SCHEMA, Head, Snapshot, SnapshotFile};
 use crate::state::State;
@@ -26,10 +30,18 @@ pub(super) struct Content {
     pub(super) selection: StreamSelection,
     /// Why each package is there, by path.
     pub(super) why: BTreeMap<RelPath, Why>,
+    /// What it was narrowed to.
+    pub(super) narrowed: Narrowed,
 }
 
-/// Gathers the content of a stream. Everything in it is in the store.
-pub(super) fn gather(state: &State, stream: &StreamConfig) -> Result<Content, BuildError> {
+/// Gathers the content of a stream, or what `narrow` leaves of it. Everything in it is in the store. `held` is what need
+/// not be carried.
+pub(super) fn gather(
+    state: &State,
+    stream: &StreamConfig,
+    narrow: &Narrow,
+    held: &BTreeSet<Digest>,
+) -> Result<Content, BuildError> {
     let mut snapshots = BTreeMap::new();
     for name in &stream.upstreams {
         let id = state.head(name)?.and_then(|head| head.current_snapshot);
@@ -38,13 +50,17 @@ pub(super) fn gather(state: &State, stream: &StreamConfig) -> Result<Content, Bu
     }
     // Selected again from the snapshots' own indexes: heads may be newer after `sync --metadata-only`.
     let heads = snapshots.iter().map(|(name, (_, snapshot))| (name.clone(), head_of(snapshot))).collect();
-    let selection = selection::select_stream(stream, &heads, state.store())?;
+    let (mut selection, mut narrowed, hosts) = select(stream, &heads, state.store(), narrow)?;
     check_fetched(state.store(), &selection.packages)?;
     let mut files = Vec::new();
     let mut upstreams = Vec::new();
     for (name, (id, snapshot)) in &snapshots {
         signed_files(name, snapshot, &mut files)?;
         upstreams.push(upstream_entry(*id, snapshot)?);
+    }
+    if let Some(budget) = &narrow.budget {
+        let firm = (files.as_slice(), held);
+        narrowed.budget = Some(budget::fit(state, stream, (&heads, &hosts), firm, (budget, &mut selection))?);
     }
     let mut why = BTreeMap::new();
     for package in &selection.packages {
@@ -56,8 +72,26 @@ pub(super) fn gather(state: &State, stream: &StreamConfig) -> Result<Content, Bu
     let missing = files.iter().find(|file| !state.store().has(&file.sha256, file.size));
     match missing {
         Some(file) => Err(BuildError::NotStored(file.path.clone())),
-        None => Ok(Content { files, upstreams, selection, why }),
+        None => Ok(Content { files, upstreams, selection, why, narrowed }),
     }
+}
+
+/// Selects by the stream's rules, or by what hosts lack. The last of what it returns is what is known of hosts.
+fn select(
+    stream: &StreamConfig,
+    heads: &BTreeMap<UpstreamId, Head>,
+    store: &Store,
+    narrow: &Narrow,
+) -> Result<(StreamSelection, Narrowed, Hosts), BuildError> {
+    if narrow.needs.is_empty() {
+        return Ok((selection::select_stream(stream, heads, store)?, Narrowed::default(), Hosts::default()));
+    }
+    let NeedSelection { selection, report, hosts } = selection::need::select(stream, heads, store, &narrow.needs)?;
+    if selection.packages.is_empty() {
+        return Err(BuildError::NothingNeeded { stream: stream.name.clone(), hosts: report.hosts });
+    }
+    let lists = narrow.needs.iter().map(Taken::reference).collect();
+    Ok((selection, Narrowed { lists, need: Some(report), budget: None }, hosts))
 }
 
 fn check_fetched(store: &Store, packages: &[SelectedPackage]) -> Result<(), BuildError> {

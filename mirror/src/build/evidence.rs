@@ -8,6 +8,7 @@ use sealift_model::Digest;
 use sealift_trust::{Statement, Subject};
 use serde_json::{Value, json};
 
+use super::narrow::Narrowed;
 use crate::config::StreamConfig;
 
 const BUILD_TYPE: &str = "https://example.org/sealift/build/v1";
@@ -17,7 +18,7 @@ const BUILDER: &str = "https://example.org/sealift/mirror";
 pub(super) const FILE: &str = "build.dsse.json";
 
 /// Returns the statement about a manifest whose bytes have the digest `id`.
-pub(super) fn provenance(manifest: &Manifest, id: Digest, stream: &StreamConfig) -> Statement {
+pub(super) fn provenance(manifest: &Manifest, id: Digest, stream: &StreamConfig, narrowed: &Narrowed) -> Statement {
     let kind = match manifest.kind {
         BundleKind::Complete => "complete",
         BundleKind::Incremental => "incremental",
@@ -31,6 +32,7 @@ pub(super) fn provenance(manifest: &Manifest, id: Digest, stream: &StreamConfig)
     if let Some(base) = manifest.base {
         parameters["base"] = json!(base);
     }
+    narrowed.describe(&mut parameters);
     let materials: Vec<Value> = manifest.upstreams.iter().flat_map(|u| materials(manifest, u)).collect();
     Statement {
         subjects: vec![Subject { name: "manifest.json".into(), sha256: id }],

@@ -9,6 +9,7 @@ use sealift_trust::Targets;
 
 use super::changes::{Changes, changes};
 use super::content::{self, Content};
+use super::narrow::{Narrow, Narrowed};
 use super::{BuildError, evidence};
 use crate::config::StreamConfig;
 use crate::selection::{Unresolved, Why};
@@ -32,6 +33,8 @@ pub struct Request {
     pub base: BaseChoice,
     /// The time the bundle gets.
     pub created: Created,
+    /// What it is narrowed to.
+    pub narrow: Narrow,
 }
 
 /// What a bundle builds upon.
@@ -88,6 +91,8 @@ pub struct BuildPlan {
     pub left_out: Vec<SiteId>,
     /// Drafts that building gives up.
     pub discards: Vec<Sequence>,
+    /// What it was narrowed to.
+    pub narrowed: Narrowed,
     pub(super) stream: StreamConfig,
 }
 
@@ -137,7 +142,7 @@ pub fn plan(state: &State, request: &Request) -> Result<BuildPlan, BuildError> {
     let stream = config.ok_or_else(|| BuildError::UnknownStream(request.stream.clone()))?;
     let history = History::read(state, &request.stream)?;
     let base = base::choose(state, request, &history)?;
-    let content = content::gather(state, stream)?;
+    let content = content::gather(state, stream, &request.narrow, &base.held)?;
     let previous = history.newest().map(|record| history.dir.manifest(record)).transpose()?;
     let previous = previous.map(|(manifest, _)| manifest);
     if let Some(previous) = previous.as_ref().filter(|p| is_nothing(request, p, &base, &content)) {
@@ -166,7 +171,11 @@ fn finish(
     history: &History,
 ) -> BuildPlan {
     let why = content.why;
-    let changes = changes(old, &manifest.files, |file| why.get(&file.path).map(ToString::to_string));
+    let mut changes = changes(old, &manifest.files, |file| why.get(&file.path).map(ToString::to_string));
+    if content.narrowed.need.is_some() {
+        // What is not listed is what hosts have, not what is taken from them.
+        changes.removed.clear();
+    }
     let gives_up = |record: &&BundleRecord| action == Action::Build && record.sequence < manifest.sequence;
     BuildPlan {
         discards: history.drafts.iter().filter(gives_up).map(|record| record.sequence).collect(),
@@ -179,6 +188,7 @@ fn finish(
         unresolved: content.selection.unresolved,
         unmatched: content.selection.unmatched,
         left_out: base.left_out,
+        narrowed: content.narrowed,
         stream: stream.clone(),
         manifest,
     }
@@ -298,7 +308,7 @@ fn compose(
 impl BuildPlan {
     /// Returns the provenance statement of the planned bundle.
     pub(super) fn provenance(&self, id: Digest) -> sealift_trust::Statement {
-        evidence::provenance(&self.manifest, id, &self.stream)
+        evidence::provenance(&self.manifest, id, &self.stream, &self.narrowed)
     }
 }
 

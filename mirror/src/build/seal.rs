@@ -64,7 +64,7 @@ pub fn check_keys(signing: &Signing) -> Result<(), BuildError> {
     Ok(())
 }
 
-fn evidence_keys(signing: &Signing) -> impl Iterator<Item = &sealift_keys::SecretKey> {
+pub(super) fn evidence_keys(signing: &Signing) -> impl Iterator<Item = &sealift_keys::SecretKey> {
     let named = signing.roots.newest().body().evidence_keys();
     signing.keys.keys(Purpose::Evidence).filter(move |key| named.contains(key.public()))
 }

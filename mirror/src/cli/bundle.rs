@@ -13,12 +13,17 @@ use crate::selection::Unresolved;
 mod answer;
 mod attach;
 mod build;
+mod iso;
 mod list;
 pub(super) mod medium;
+mod narrow;
 mod pack;
+mod repair;
 mod revoke;
 mod seal;
 mod signing;
+mod volumes;
+mod write;
 
 #[derive(Debug, Subcommand)]
 pub(super) enum BundleVerb {
@@ -31,6 +36,8 @@ pub(super) enum BundleVerb {
     List(list::ListArgs),
     /// Show one bundle
     Show(list::ShowArgs),
+    Repair(repair::RepairArgs),
+    Write(write::WriteArgs),
     #[command(visible_alias = "refresh")]
     Revoke(revoke::RevokeArgs),
     /// Pack a medium into a single .sealift file
@@ -46,6 +53,8 @@ pub(super) fn run(verb: &BundleVerb, place: &Place, term: Term) -> Result<ExitCo
         BundleVerb::Attach(args) => attach::run(args, place, term),
         BundleVerb::List(args) => list::run(args, place, term),
         BundleVerb::Show(args) => list::show(args, place, term),
+        BundleVerb::Repair(args) => repair::run(args, place, term),
+        BundleVerb::Write(args) => write::run(args, place, term),
         BundleVerb::Revoke(args) => revoke::run(args, place, term),
         BundleVerb::Pack(args) => pack::pack(args, term),
         BundleVerb::Unpack(args) => pack::unpack(args, term),

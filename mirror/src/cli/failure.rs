@@ -4,10 +4,12 @@ use sealift_bundle::write::WriteError;
 use sealift_bundle::{SourceError, pack::PackError};
 use sealift_keys::{KeyFileError, MetadataError, PassphraseError};
 use sealift_term::{CommandError, Exit};
-use sealift_trust::{ExitClass, Purpose, Refusal, Role};
+use sealift_trust::{ExitClass, NeedRefusal, Purpose, Refusal, Role};
 
 use super::error;
-use crate::build::BuildError;
+use crate::build::volumes::CutFault;
+use crate::build::{BuildError, RepairRefusal};
+use crate::need::{TakeError, TakeRefusal};
 use crate::site::add::AddSiteError;
 use crate::site::{SiteError, SiteRefusal};
 use crate::trust::TrustError;
@@ -30,7 +32,12 @@ pub(super) fn build(fault: &BuildError) -> CommandError {
             CommandError::from_error(Exit::Usage, fault).hint("see the names: sealift-mirror site list")
         }
         BuildError::NoSnapshot(upstream) => failed().hint(format!("run: sealift-mirror sync {upstream}")),
-        BuildError::NotFetched { .. } => failed().hint("fetch them: sealift-mirror sync"),
+        BuildError::NotFetched { .. } => {
+            failed().hint("fetch them: sealift-mirror sync, with the same --need FILE if a need-list asks for them")
+        }
+        BuildError::Budget { .. } => {
+            failed().hint("give a larger --budget, or build over a base that holds the indexes")
+        }
         BuildError::NotStored(_) => failed().hint("fetch it again: sealift-mirror sync"),
         BuildError::BaseNotSealed { stream, .. } | BuildError::NotSealed { stream, .. } => {
             failed().hint(format!("see which are sealed: sealift-mirror bundle list --stream {stream}"))
@@ -48,6 +55,12 @@ pub(super) fn build(fault: &BuildError) -> CommandError {
         BuildError::Refused(_) => CommandError::from_error(Exit::RefusedSignature, fault).hint(
             "find out who changed the state directory; `bundle build` makes a new draft once the old one is gone",
         ),
+        BuildError::Repair(refusal) => repair(refusal),
+        BuildError::Cut(cut) => volumes(cut),
+        BuildError::NotCarried { stream, .. } => failed().hint(format!(
+            "build a new bundle for what the site acknowledged: sealift-mirror bundle build --stream {stream} --for SITE --to DIR"
+        )),
+        BuildError::NoBlob(_) => failed().hint("fetch it again: sealift-mirror sync --check"),
         BuildError::Selection(inner) => error::selection(inner),
         BuildError::State(inner) => error::state(inner),
         BuildError::Fs(inner) => error::fs(inner),
@@ -109,6 +122,30 @@ pub(super) fn trust(error: &TrustError) -> CommandError {
     }
 }
 
+pub(super) fn need(error: &TakeError) -> CommandError {
+    let failure = |exit| CommandError::from_error(exit, error);
+    match error {
+        TakeError::Refused { source, .. } => {
+            let refused = failure(exit(source.exit_class())).state("Nothing was changed.");
+            match source {
+                TakeRefusal::UnknownSite(site) | TakeRefusal::NoKey(site) => refused.hint(format!(
+                    "its key is the one that its `sealift-import key show` prints: [[site]] {site} in mirror.toml has it as receipt_key"
+                )),
+                TakeRefusal::List(NeedRefusal::OtherKey { .. }) => refused.hint(
+                    "a list by another machine of the site is merged there into one by the site's key: sealift-import need --from",
+                ),
+                TakeRefusal::Older { .. } => refused.hint("ask the site for a new list, or give the newer one as well"),
+                TakeRefusal::Future { .. } => refused.hint("set the clock that is wrong, here or at the site"),
+                TakeRefusal::List(_) => refused.hint("ask the site for a new list"),
+            }
+        }
+        TakeError::Kept { .. } => failure(Exit::RefusedSignature)
+            .hint("if the site was given a new key, remove its old need.txt and give a new list"),
+        TakeError::TooMany(_) => failure(Exit::Usage),
+        TakeError::Fs(_) => failure(Exit::Failed),
+    }
+}
+
 pub(super) fn site(error: &SiteError) -> CommandError {
     match error {
         SiteError::Refused(SiteRefusal::UnknownSite(site)) => CommandError::from_error(Exit::RefusedSignature, error)
@@ -117,13 +154,33 @@ pub(super) fn site(error: &SiteError) -> CommandError {
             CommandError::from_error(Exit::RefusedSignature, error)
                 .hint("ask the site for a new receipt, and compare the key in mirror.toml with the site's by voice")
         }
+        SiteError::Refused(SiteRefusal::UnknownCode { .. }) => CommandError::from_error(Exit::RefusedSignature, error)
+            .hint("ask the site to read the code out again; its name must be in mirror.toml: sealift-mirror site list"),
         SiteError::Refused(SiteRefusal::NoKey(site)) => CommandError::from_error(Exit::RefusedSignature, error)
             .hint(format!("write the site's receipt_key into the [[site]] section of {site} in mirror.toml")),
-        SiteError::Refused(SiteRefusal::Older { .. }) => CommandError::from_error(Exit::RefusedOrder, error),
+        SiteError::Refused(SiteRefusal::Older { .. } | SiteRefusal::Less { .. }) => CommandError::from_error(Exit::RefusedOrder, error),
         SiteError::Kept { .. } => CommandError::from_error(Exit::RefusedSignature, error)
             .hint("if the site was given a new key, remove its old receipts and import a new one"),
         _ => CommandError::from_error(Exit::Failed, error),
     }
+}
+
+fn repair(refusal: &RepairRefusal) -> CommandError {
+    let refused = CommandError::from_error(Exit::RefusedSignature, refusal);
+    match refusal {
+        RepairRefusal::UnknownSite(_) | RepairRefusal::NoKey(_) => {
+            refused.hint("add the site with its key: sealift-mirror site add NAME --key KEY")
+        }
+        RepairRefusal::Request(_) => {
+            refused.hint("ask the site for a new request, and compare the key in mirror.toml with the site's by voice")
+        }
+        RepairRefusal::UnknownBundle { stream, .. }
+        | RepairRefusal::NotListed { stream, .. }
+        | RepairRefusal::UnknownVolume { stream, .. } => refused
+            .hint(format!("see what was built here: sealift-mirror bundle list --stream {stream}"))
+            .hint("a request made for another mirror's bundle has to go there"),
+    }
+    .state("Nothing was written.")
 }
 
 pub(super) fn site_add(fault: &AddSiteError) -> CommandError {
@@ -170,5 +227,20 @@ pub(super) fn pack(error: &PackError) -> CommandError {
             failure.hint("name the directory that holds SEALIFT, or a .sealift file")
         }
         _ => failure,
+    }
+}
+
+/// A bundle that was not cut into volumes.
+fn volumes(fault: &CutFault) -> CommandError {
+    let failed = CommandError::from_error(Exit::Failed, fault);
+    match fault {
+        CutFault::Plan(_) => CommandError::from_error(Exit::Usage, fault)
+            .hint("give another --volume-size, or less --parity; --plan shows what a size comes to"),
+        CutFault::NoVolume { .. } => {
+            CommandError::from_error(Exit::Usage, fault).hint("see the volumes: the same command with --plan")
+        }
+        CutFault::Parity(_) | CutFault::Blob { .. } | CutFault::ParityDiffers => {
+            failed.hint("find what is damaged and fetch it again: sealift-mirror sync --check")
+        }
     }
 }

@@ -7,8 +7,8 @@ use std::process::ExitCode;
 use clap::{Args, Subcommand};
 use sealift_model::SiteId;
 use sealift_term::{CommandError, Exit, Term};
-use sealift_trust::Receipt;
 use sealift_trust::receipt::LIMIT;
+use sealift_trust::{Receipt, ReceiptCode};
 use serde::Serialize;
 
 use super::{Place, error, failure};
@@ -26,7 +26,11 @@ pub(super) enum ReceiptVerb {
 #[derive(Debug, Args)]
 pub(super) struct ImportArgs {
     /// The receipt, as `sealift-import receipt` wrote it
-    file: PathBuf,
+    #[arg(required_unless_present = "code")]
+    file: Option<PathBuf>,
+    /// The code that `sealift-import receipt --code` showed, instead of a file; with or without spaces and hyphens
+    #[arg(long, value_name = "CODE", conflicts_with = "file")]
+    code: Option<String>,
 }
 
 #[derive(Debug, Args)]
@@ -68,7 +72,11 @@ pub(super) fn run(verb: &ReceiptVerb, place: &Place, term: Term) -> Result<ExitC
 }
 
 fn import(args: &ImportArgs, state: &State, term: Term) -> Result<ExitCode, CommandError> {
-    let bytes = sealift_fs::read_capped(&args.file, LIMIT as u64).map_err(|e| error::fs(&e))?;
+    if let Some(code) = &args.code {
+        return typed(code, state, term);
+    }
+    let Some(file) = &args.file else { return Err(CommandError::new(Exit::Usage, "name the receipt's file")) };
+    let bytes = sealift_fs::read_capped(file, LIMIT as u64).map_err(|e| error::fs(&e))?;
     let writer = state.lock().map_err(|e| error::lock(&e))?;
     let imported = site::import(&writer, state.dir(), state.config(), &bytes).map_err(|e| failure::site(&e))?;
     let (new, receipt) = match &imported {
@@ -80,6 +88,55 @@ fn import(args: &ImportArgs, state: &State, term: Term) -> Result<ExitCode, Comm
         format!("{head} the receipt of site {}.\n{}", answer.receipt.site, answer.receipt.human())
     });
     Ok(ExitCode::SUCCESS)
+}
+
+#[derive(Debug, Serialize)]
+struct CodeAnswer {
+    new: bool,
+    site: SiteId,
+    issued: String,
+    held: HeldAnswer,
+    believed: bool,
+    signed: bool,
+}
+
+/// Takes a receipt that was typed in as a code.
+fn typed(text: &str, state: &State, term: Term) -> Result<ExitCode, CommandError> {
+    let code = ReceiptCode::parse(text).map_err(|e| {
+        CommandError::from_error(Exit::Usage, &e)
+            .hint("compare it with the paper, and with the screen of the site: sealift-import receipt --code")
+            .state("Nothing was changed.")
+    })?;
+    let writer = state.lock().map_err(|e| error::lock(&e))?;
+    let (kept, new) = site::code::import(&writer, state.dir(), state.config(), &code, sealift_term::now())
+        .map_err(|e| failure::site(&e).state("Nothing was changed."))?;
+    let believed = state.config().site(&kept.site).is_some_and(|site| site.believe_codes);
+    let held =
+        HeldAnswer { stream: kept.stream.to_string(), sequence: kept.sequence.get(), bundle: kept.manifest.tagged() };
+    let answer =
+        CodeAnswer { new, site: kept.site.clone(), issued: kept.issued.to_string(), held, believed, signed: false };
+    term.answer(&answer, CodeAnswer::human);
+    Ok(ExitCode::SUCCESS)
+}
+
+impl CodeAnswer {
+    fn human(&self) -> String {
+        let Self { site, held, .. } = self;
+        let head = if self.new { "Kept" } else { "Known already:" };
+        let day = self.issued.get(..10).unwrap_or_default();
+        let acts = if self.believed {
+            "Nobody signed it; believe_codes of this site lets it acknowledge what it says.".to_owned()
+        } else {
+            format!(
+                "Nobody signed it, so it decides nothing.\nTo build on it: believe_codes = true for {site} in mirror.toml, or --possible {}",
+                held.sequence
+            )
+        };
+        format!(
+            "{head} the code of site {site}.\n  written: {day}\n  holds: {} bundle {} ({})\n{acts}\n",
+            held.stream, held.sequence, held.bundle
+        )
+    }
 }
 
 fn show(args: &ShowArgs, state: &State, term: Term) -> Result<ExitCode, CommandError> {

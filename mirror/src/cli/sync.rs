@@ -6,6 +6,7 @@ use clap::Args;
 use sealift_model::UpstreamId;
 use sealift_term::{CommandError, Term, counted};
 
+use super::need::NeedArgs;
 use super::{Place, error};
 use crate::fetch::{FetchOptions, Fetcher, parse_rate};
 use crate::sync::{SyncReport, SyncRequest, UpstreamReport, sync};
@@ -25,6 +26,8 @@ pub(super) struct SyncArgs {
     /// Read the blobs of the current snapshots again; fetch those that are missing or damaged
     #[arg(long, conflicts_with = "metadata_only")]
     check: bool,
+    #[command(flatten)]
+    need: NeedArgs,
     /// Bytes a second for all downloads together, such as 500k or 2M
     #[arg(long, value_name = "RATE", value_parser = parse_rate)]
     limit_rate: Option<u64>,
@@ -41,7 +44,12 @@ pub(super) fn run(args: &SyncArgs, place: &Place, term: Term) -> Result<ExitCode
     let retries = u32::from(args.retries);
     let options =
         FetchOptions { jobs: usize::from(args.jobs), limit_rate: args.limit_rate, retries, ..FetchOptions::default() };
-    let request = SyncRequest { names: args.names.clone(), metadata_only: args.metadata_only, check: args.check };
+    let request = SyncRequest {
+        names: args.names.clone(),
+        metadata_only: args.metadata_only,
+        check: args.check,
+        needs: args.need.take(&state)?,
+    };
     let progress = term.progress();
     let fetcher = Fetcher::new(options);
     let report =

@@ -49,8 +49,8 @@ pub enum SentError {
         /// Why.
         source: JsonError,
     },
-    /// A record that is not about the bundle its name says.
-    #[error("{} was changed: it is about another bundle than its name says", .0.display())]
+    /// A record that contradicts itself or its name.
+    #[error("{} was changed: it is not what was recorded under this name", .0.display())]
     Changed(PathBuf),
 }
 

@@ -10,7 +10,9 @@ use sealift_bundle::open_source;
 use sealift_bundle::verify::{VerifyOptions, VerifyReport, verify};
 use sealift_bundle::write::WriteOptions;
 use sealift_keys::{Ceremony, KdfParams, KeyDir, Passphrase, Quorum, ceremony};
-use sealift_mirror::build::{self, Action, BaseChoice, BuildError, BuildPlan, Created, Request, Sealed, Signing};
+use sealift_mirror::build::{
+    self, Action, BaseChoice, BuildError, BuildPlan, Created, Narrow, Request, Sealed, Signing,
+};
 use sealift_mirror::snapshot::{HEAD_SCHEMA, Head, KeyringRef, NeededPackage, ReleaseRef, SnapshotFile};
 use sealift_mirror::state::State;
 use sealift_mirror::trust::TrustDir;
@@ -168,7 +170,11 @@ impl World {
     }
 
     pub fn plan(&self, day: u64, base: BaseChoice) -> Result<BuildPlan, BuildError> {
-        let request = Request { stream: stream(), base, created: Created::Given(time(day)) };
+        self.narrowed(day, base, Narrow::default())
+    }
+
+    pub fn narrowed(&self, day: u64, base: BaseChoice, narrow: Narrow) -> Result<BuildPlan, BuildError> {
+        let request = Request { stream: stream(), base, created: Created::Given(time(day)), narrow };
         build::plan(&self.state(), &request)
     }
 

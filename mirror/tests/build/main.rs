@@ -2,9 +2,12 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot be set up should fail where it stands")]
 
 mod bundles;
+mod codes;
 mod command;
 mod kit;
+mod needs;
 mod people;
 mod receipts;
+mod repairs;
 mod signatures;
 mod sites;

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use sealift_keys::KeyFile;
-use sealift_mirror::build::{Action, BaseChoice, BuildError, BuildRefusal, Created, Request, Sealed};
+use sealift_mirror::build::{Action, BaseChoice, BuildError, BuildRefusal, Created, Narrow, Request, Sealed};
 use sealift_mirror::stream::StreamDir;
 use sealift_mirror::trust::TrustError;
 use sealift_model::StreamId;
@@ -224,7 +224,12 @@ fn a_draft_is_made_anew_when_another_bundle_was_sealed_meanwhile() {
     let (state, signing) = (world.state(), world.signing());
     let lock = state.lock().unwrap();
     let other = StreamId::new("t").unwrap();
-    let request = Request { stream: other.clone(), base: BaseChoice::Receipts, created: Created::Given(time(2)) };
+    let request = Request {
+        stream: other.clone(),
+        base: BaseChoice::Receipts,
+        created: Created::Given(time(2)),
+        narrow: Narrow::default(),
+    };
     let plan = sealift_mirror::build::plan(&state, &request).unwrap();
     sealift_mirror::build::draft(&state, &lock, &plan, &signing).unwrap();
     let sealed = sealift_mirror::build::seal(&state, &lock, (&other, seq(1)), &signing, time(2)).unwrap();

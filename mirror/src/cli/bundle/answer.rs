@@ -10,7 +10,7 @@ use serde::Serialize;
 
 use super::counted;
 
-use crate::build::{Action, BuildError, BuildPlan, Changes, PackageChange, Waiting};
+use crate::build::{Action, BuildError, BuildPlan, Changes, Narrowed, PackageChange, Waiting};
 use crate::selection::Unresolved;
 use crate::state::State;
 use crate::stream::StreamDir;
@@ -35,6 +35,8 @@ pub(super) struct PlanAnswer<'p> {
     content_bytes: u64,
     unresolved: &'p [Unresolved],
     unmatched: &'p [String],
+    #[serde(flatten)]
+    narrowed: &'p Narrowed,
     sites_left_out: Vec<String>,
     discards: Vec<u64>,
 }
@@ -61,6 +63,7 @@ impl<'p> PlanAnswer<'p> {
             content_bytes: manifest.totals.bytes,
             unresolved: &plan.unresolved,
             unmatched: &plan.unmatched,
+            narrowed: &plan.narrowed,
             sites_left_out: plan.left_out.iter().map(ToString::to_string).collect(),
             discards: plan.discards.iter().map(|sequence| sequence.get()).collect(),
         }
@@ -81,6 +84,7 @@ impl<'p> PlanAnswer<'p> {
         let (carried, whole) = (bytes(self.carried_bytes), bytes(self.content_bytes));
         let blobs = counted(usize::try_from(self.carried_blobs).unwrap_or(usize::MAX), "blob");
         let _ = writeln!(text, "To carry: {carried} in {blobs}, of {whole} in all.");
+        text += &super::narrow::human(self.narrowed);
         text += &super::unresolved(self.unresolved);
         text += &self.unmatched();
         for site in &self.sites_left_out {

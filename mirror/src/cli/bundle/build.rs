@@ -11,9 +11,11 @@ use sealift_term::{CommandError, Term};
 
 use super::answer::{BundleAnswer, PlanAnswer};
 use super::medium::MediumArgs;
+use super::narrow::{self, NarrowArgs};
 use super::signing::{self, SigningArgs};
-use crate::build::{self, Action, BaseChoice, BuildPlan, Request};
+use crate::build::{self, Action, BaseChoice, BuildError, BuildPlan, Request};
 use crate::cli::{Place, error, failure};
+use crate::need;
 use crate::site;
 use crate::state::State;
 use crate::stream::StreamDir;
@@ -35,6 +37,8 @@ pub(in crate::cli) struct BuildArgs {
     /// Build for a site that may hold any bundle from FIRST to LAST [FIRST.. is up to the newest]
     #[arg(long, value_name = "FIRST..LAST", conflicts_with_all = ["base", "full"])]
     possible: Option<Among>,
+    #[command(flatten)]
+    narrow: NarrowArgs,
     /// Write the bundle to SEALIFT in this directory, the top of the medium
     #[arg(long, value_name = "DIR")]
     to: Option<PathBuf>,
@@ -73,9 +77,9 @@ impl FromStr for Among {
 
 pub(super) fn run(args: &BuildArgs, place: &Place, term: Term) -> Result<ExitCode, CommandError> {
     let state = place.open()?;
-    let request = args.request()?;
+    let request = args.request(&state)?;
     if args.plan {
-        let plan = build::plan(&state, &request).map_err(|e| failure::build(&e))?;
+        let Some(plan) = planned(&state, &request, term)? else { return Ok(ExitCode::SUCCESS) };
         term.answer(&PlanAnswer::of(&plan), PlanAnswer::human);
         return Ok(ExitCode::SUCCESS);
     }
@@ -83,7 +87,7 @@ pub(super) fn run(args: &BuildArgs, place: &Place, term: Term) -> Result<ExitCod
         return Err(failure::build(&build::BuildError::UnknownSite(site.clone())));
     }
     let writer = state.lock().map_err(|e| error::lock(&e))?;
-    let plan = build::plan(&state, &request).map_err(|e| failure::build(&e))?;
+    let Some(plan) = planned(&state, &request, term)? else { return Ok(ExitCode::SUCCESS) };
     term.say(PlanAnswer::of(&plan).human().trim_end());
     if plan.action == Action::Nothing {
         return nothing(args, &state, &writer, &plan, term);
@@ -92,6 +96,7 @@ pub(super) fn run(args: &BuildArgs, place: &Place, term: Term) -> Result<ExitCod
         args.medium.check(&state, &plan.manifest, to)?;
     }
     let signing = args.signing.open(&state)?;
+    need::keep(&writer, state.dir(), &request.narrow.needs).map_err(|e| error::fs(&e))?;
     build::draft(&state, &writer, &plan, &signing).map_err(|e| failure::build(&e))?;
     let bundle = (&request.stream, plan.manifest.sequence);
     // Before it can lie on any medium.
@@ -102,8 +107,20 @@ pub(super) fn run(args: &BuildArgs, place: &Place, term: Term) -> Result<ExitCod
     super::seal::finish(&state, &writer, bundle, (&sealed, &signing), (args.to.as_deref(), &args.medium), term)
 }
 
+/// Plans; where no host lacks anything, says so.
+fn planned(state: &State, request: &Request, term: Term) -> Result<Option<BuildPlan>, CommandError> {
+    match build::plan(state, request) {
+        Ok(plan) => Ok(Some(plan)),
+        Err(BuildError::NothingNeeded { stream, hosts }) => {
+            narrow::nothing_needed(&stream, hosts, term);
+            Ok(None)
+        }
+        Err(fault) => Err(failure::build(&fault)),
+    }
+}
+
 impl BuildArgs {
-    fn request(&self) -> Result<Request, CommandError> {
+    fn request(&self, state: &State) -> Result<Request, CommandError> {
         let base = match (self.full, self.base, self.possible, &self.site) {
             (true, ..) => BaseChoice::Full,
             (false, Some(sequence), ..) => BaseChoice::Over(sequence),
@@ -111,7 +128,12 @@ impl BuildArgs {
             (false, None, None, Some(site)) => BaseChoice::For(site.clone()),
             (false, None, None, None) => BaseChoice::Receipts,
         };
-        Ok(Request { stream: self.stream.clone(), base, created: signing::created()? })
+        Ok(Request {
+            stream: self.stream.clone(),
+            base,
+            created: signing::created()?,
+            narrow: self.narrow.read(state)?,
+        })
     }
 }
 
