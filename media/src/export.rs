@@ -3,6 +3,7 @@
 //! Every cell is quoted, and none can be taken for a formula: these files are opened in spreadsheets, and their text was
 //! written by many people.
 
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
 use sealift_model::Timestamp;
@@ -107,11 +108,20 @@ pub fn transfers(register: &Register) -> String {
     for (id, held) in register.media() {
         let Some(medium) = &held.medium else { continue };
         let records = held.records();
+        let mut carried: BTreeSet<Load> = BTreeSet::new();
         for (index, stored) in records.iter().enumerate() {
             let record = &stored.link.record;
+            match &record.event {
+                Event::Written(writing) => carried.extend(writing.loads.iter().cloned()),
+                Event::Sanitised { .. } => carried.clear(),
+                _ => {}
+            }
             if record.event.goes() != Goes::Stays {
                 let before = index.checked_sub(1).and_then(|i| records.get(i));
-                let cells = of_transfer(medium, stored, before, records.get(index + 1));
+                let named = record.event.loads().iter().cloned().collect();
+                let content = if record.event.goes() == Goes::Along { &carried } else { &named };
+                let around = Around { before, after: records.get(index + 1), content };
+                let cells = of_transfer(medium, stored, &around);
                 rows.push((record.time, id.to_string(), record.number, cells));
             }
         }
@@ -124,22 +134,30 @@ pub fn transfers(register: &Register) -> String {
     out
 }
 
-fn of_transfer(medium: &Medium, stored: &Stored, before: Option<&Stored>, after: Option<&Stored>) -> [String; 21] {
+/// What stands around a record in its chain.
+struct Around<'r> {
+    before: Option<&'r Stored>,
+    after: Option<&'r Stored>,
+    /// What was written, read, or on the medium while it moved.
+    content: &'r BTreeSet<Load>,
+}
+
+fn of_transfer(medium: &Medium, stored: &Stored, around: &Around) -> [String; 21] {
     let record = &stored.link.record;
     let details = &medium.details;
-    let ids = record.event.loads().iter().map(|load| load.bundle.tagged());
-    let [from, to] = ends(medium, record, before);
-    let [method, result] = how(record, after);
+    let ids: BTreeSet<String> = around.content.iter().map(|load| load.bundle.tagged()).collect();
+    let [from, to] = ends(medium, record, around.before);
+    let [method, result] = how(medium, record, around.after);
     [
         record.time.to_string(),
         record.event.as_str().to_owned(),
         direction(&record.event).to_owned(),
         record.person.to_string(),
-        second(record, after),
+        second(record, around.after),
         text(record.authority.as_ref()),
         text(record.requester.as_ref()),
-        listed(record.event.loads().iter()),
-        ids.collect::<Vec<_>>().join(" "),
+        listed(around.content.iter()),
+        ids.into_iter().collect::<Vec<_>>().join(" "),
         from,
         to,
         record.place.to_string(),
@@ -182,14 +200,13 @@ fn second(record: &Record, after: Option<&Stored>) -> String {
     }
 }
 
-fn how(record: &Record, after: Option<&Stored>) -> [String; 2] {
+fn how(medium: &Medium, record: &Record, after: Option<&Stored>) -> [String; 2] {
     let countersigned = after.map(|stored| &stored.link.record.event);
     let result = match (&record.event, countersigned) {
         (Event::Imported { result, .. }, _) => result.as_str(),
         (Event::HandedOver { .. }, Some(Event::Countersigned {})) => "both signed",
         (Event::HandedOver { .. }, Some(Event::Withdrawn {})) => "withdrawn",
         (Event::HandedOver { .. }, _) => "one signature",
-        (Event::Received { seal: Some(_), intact: false, .. }, _) => "seal broken",
         _ => "",
     };
     let method = match &record.event {
@@ -199,7 +216,10 @@ fn how(record: &Record, after: Option<&Stored>) -> [String; 2] {
         Event::Received { seal: Some(seal), .. } => format!("seal {seal} found"),
         _ => "no seal found".to_owned(),
     };
-    [method, result.to_owned()]
+    let strange = medium.remarks.iter().filter(|remark| remark.number == record.number);
+    let strange = strange.map(|remark| remark.what.to_string());
+    let result: Vec<String> = std::iter::once(result.to_owned()).filter(|r| !r.is_empty()).chain(strange).collect();
+    [method, result.join("; ")]
 }
 
 fn text<T: ToString>(value: Option<&T>) -> String {

@@ -198,3 +198,6 @@ pub fn read_file_name(name: &str) -> Option<(u64, &str)> {
 fn malformed(reason: &str) -> EvidenceRefusal {
     EvidenceRefusal::Malformed { reason: printable(reason) }
 }
+
+#[cfg(test)]
+mod tests;

@@ -102,6 +102,17 @@ impl Held {
         &self.found.main
     }
 
+    /// Returns the medium as it was after a record.
+    pub fn until(&self, number: u64, roster: &Roster) -> Option<Medium> {
+        let mut medium = None;
+        let first = self.found.main.first()?;
+        let ChainName::Medium(id) = &first.link.chain else { return None };
+        for stored in self.found.main.iter().take_while(|stored| stored.link.record.number <= number) {
+            chain::follow(id, &mut medium, stored, roster).ok()?;
+        }
+        medium
+    }
+
     /// Returns the last records that other copies made at the same time and that nothing accounts for.
     pub fn branches(&self) -> Vec<&Stored> {
         let joined = self.medium.as_ref().map(|medium| &medium.joined);

@@ -65,6 +65,9 @@ pub fn handover(medium: &Medium, held: &Held, roster: &Roster) -> Result<String,
     let records = held.records();
     let is_handover = |stored: &&Stored| matches!(stored.link.record.event, Event::HandedOver { .. });
     let stored = records.iter().rfind(is_handover).ok_or_else(|| SheetError::NoHandOver(medium.id.clone()))?;
+    // As it was then: the seal may be open by now, and the content gone.
+    let then = held.until(stored.link.record.number, roster);
+    let medium = then.as_ref().unwrap_or(medium);
     let marking = escape(medium.details.classification.as_str());
     let mut body = format!("<section class=\"sheet\"><p class=\"marking\">{marking}</p>\n");
     let _ = writeln!(
@@ -105,7 +108,7 @@ fn content(medium: &Medium) -> String {
     }
     let rows: Vec<_> = medium.loads.iter().map(|load| (load.to_string(), load.bundle.tagged())).collect();
     let rows: Vec<(&str, String)> = rows.iter().map(|(name, id)| (name.as_str(), id.clone())).collect();
-    format!("<h2>Content, by bundle id</h2>{}", table(&rows))
+    format!("<h2>Content, by bundle id</h2><div class=\"content\">{}</div>", table(&rows))
 }
 
 fn signatures(stored: &Stored, next: Option<&Stored>) -> String {

@@ -166,8 +166,19 @@ struct Past {
     written: bool,
     /// Ever sanitised.
     sanitised: bool,
-    /// Went somewhere with content, since it was sanitised.
-    carried: bool,
+    trip: Trip,
+}
+
+/// How far content went with it, since it was sanitised.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
+enum Trip {
+    /// Nowhere.
+    #[default]
+    Home,
+    /// To another person or place.
+    Carried,
+    /// Into a repository.
+    Imported,
 }
 
 impl Medium {
@@ -232,7 +243,7 @@ impl Medium {
 
     /// Tells whether it carried something since it was sanitised, and so must be before it is written again.
     pub fn must_be_sanitised(&self) -> bool {
-        self.past.carried && self.is_rewritable() && self.fate == Fate::Kept
+        self.past.trip > Trip::Home && self.is_rewritable() && self.fate == Fate::Kept
     }
 
     /// Returns what it is doing, in one word.
@@ -242,7 +253,7 @@ impl Medium {
             (Fate::Kept, Some(Open { then: Then::With(_), .. })) => "hand-over open",
             (Fate::Kept, Some(Open { then: Then::Destroyed, .. })) => "destruction open",
             (Fate::Kept, None) if self.in_transit => "in transit",
-            (Fate::Kept, None) if self.must_be_sanitised() => "to sanitise",
+            (Fate::Kept, None) if self.past.trip == Trip::Imported && self.is_rewritable() => "to sanitise",
             (Fate::Kept, None) if !self.loads.is_empty() => "loaded",
             (Fate::Kept, None) => "empty",
         }
@@ -264,7 +275,7 @@ impl Medium {
             Event::Verified { loads, result, .. } => self.take_read(number, loads, *result),
             Event::Imported { loads, result, .. } => {
                 self.take_read(number, loads, *result);
-                self.past.carried = true;
+                self.past.trip = Trip::Imported;
             }
             Event::Sealed { seal } => self.seal = Some(seal.clone()),
             Event::HandedOver { from, to } => {
@@ -315,7 +326,7 @@ impl Medium {
             self.remark(number, Strange::Seal { expected, found: found.cloned(), intact });
         }
         self.in_transit = false;
-        self.past.carried |= !self.loads.is_empty();
+        self.carry();
     }
 
     fn wait(&mut self, record: &Record, waits_for: &PersonId, then: Then) {
@@ -328,7 +339,7 @@ impl Medium {
             Some(Then::With(person)) => {
                 self.holder = person;
                 self.in_transit = true;
-                self.past.carried |= !self.loads.is_empty();
+                self.carry();
                 if !self.loads.is_empty() && self.seal.is_none() {
                     self.remark(number, Strange::Unsealed);
                 }
@@ -338,11 +349,17 @@ impl Medium {
         }
     }
 
+    fn carry(&mut self) {
+        if !self.loads.is_empty() {
+            self.past.trip = self.past.trip.max(Trip::Carried);
+        }
+    }
+
     fn clear(&mut self) {
         self.loads.clear();
         self.remarks.clear();
         self.past.sanitised = true;
-        self.past.carried = false;
+        self.past.trip = Trip::Home;
     }
 
     fn is_new(&self) -> bool {

@@ -22,9 +22,11 @@ td { padding: 0 0 0.5mm; width: 99%; overflow-wrap: anywhere }
 .label { width: 100mm; border: 0.3mm solid #000; padding: 2mm }
 .label .code svg { width: 26mm; height: 26mm }
 .label table { font-size: 8pt }
-.label .digest { font-size: 6.5pt; text-align: center; margin: 0 0 1mm }
+.label .digest { font-size: 6pt; text-align: center; margin: 0 0 1mm }
 .label h1 { font-size: 16pt }
 .sheet { max-width: 180mm; margin: 0 auto }
+.sheet .content td { font-family: monospace; font-size: 8.5pt }
+.sheet > .marking:last-child { margin-top: 6mm }
 .signatures { display: flex; gap: 10mm }
 .signatures div { flex: 1 }
 .line { border-top: 0.3mm solid #000; margin: 13mm 0 0; padding-top: 0.5mm; font-size: 8pt; color: #444 }

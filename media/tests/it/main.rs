@@ -3,6 +3,7 @@
 
 mod chains;
 mod desk;
+mod forged;
 mod life;
 mod paper;
 
