@@ -90,6 +90,9 @@ pub enum ReceiveError {
         /// Bytes free.
         free: u64,
     },
+    /// What parity is rebuilt from, or into.
+    #[error("nothing can be rebuilt from parity")]
+    Rebuild(#[source] Box<sealift_bundle::parity::ParityError>),
     /// The documents of a bundle that waits.
     #[error("the documents of a waiting bundle cannot be used")]
     Waiting(#[source] Box<WaitingError>),

@@ -11,6 +11,7 @@ mod join;
 mod missing;
 mod park;
 mod quarantine;
+mod rebuild;
 
 use std::path::{Path, PathBuf};
 
@@ -32,6 +33,7 @@ pub(crate) use join::join;
 pub use missing::{Lack, Missing, MissingVolume};
 pub(crate) use park::{Documents, park};
 pub(crate) use quarantine::{adopt, collect, drop_accepted, open as quarantine, shelve};
+pub(crate) use rebuild::rebuild;
 
 /// Below a waiting bundle's directory: statements that were handed over for it.
 pub(crate) const STATEMENTS: &str = "statements";

@@ -70,14 +70,16 @@ pub(super) fn receive(error: &ReceiveError) -> CommandError {
     match error {
         ReceiveError::Refused { refusal: decision, accepted } => {
             let shown = refusal(decision);
-            if accepted.is_empty() {
-                return shown;
+            let waits = matches!(decision.code(), "blob" | "gap");
+            let kept = if waits { " What came whole waits in the quarantine." } else { "" };
+            match accepted.as_slice() {
+                [] if waits => shown.state(format!("No bundle was accepted.{kept} The ledger records it.")),
+                [] => shown,
+                accepted => shown.state(format!(
+                    "Accepted, from the same medium: {}. Nothing else was accepted.{kept} The ledger records the refusal.",
+                    accepted.join(", ")
+                )),
             }
-            shown.state(format!(
-                "Accepted before it, from the same medium: {}. Nothing else was changed; one line in the ledger records \
-                 the refusal.",
-                accepted.join(", ")
-            ))
         }
         ReceiveError::Medium { source, accepted } => {
             let kept = "Blobs that came over whole are kept; the same command goes on from there.";
@@ -99,7 +101,7 @@ pub(super) fn receive(error: &ReceiveError) -> CommandError {
         ReceiveError::Full { .. } => {
             CommandError::from_error(Exit::Failed, error).hint("Free some space or give the store a larger disk.")
         }
-        ReceiveError::Store(_) => CommandError::from_error(Exit::Failed, error)
+        ReceiveError::Store(_) | ReceiveError::Rebuild(_) => CommandError::from_error(Exit::Failed, error)
             .state("No bundle was accepted. Blobs that came over whole are kept; the same command goes on from there."),
         ReceiveError::Waiting(_) => CommandError::from_error(Exit::Failed, error)
             .hint("Give it up with `sealift-import discard STREAM/NUMBER --reason TEXT`, then receive its media again."),

@@ -59,6 +59,8 @@ pub(super) struct Staged {
     pub(super) blobs: u64,
     /// Their bytes.
     pub(super) bytes: u64,
+    /// Blobs and parts rebuilt from parity.
+    pub(super) rebuilt: u64,
     /// What was damaged.
     pub(super) damaged: Vec<Damaged>,
 }
@@ -121,7 +123,19 @@ fn bring(
     }
     let holdings = Holdings::of(writer)?;
     let parity = part.map(|part| parity(part, &holdings)).unwrap_or_default();
-    copy(writer, source, &parity, staged, progress)
+    copy(writer, source, &parity, staged, progress)?;
+    mend(writer, waiting, staged, progress)
+}
+
+/// Rebuilds what parity makes good, and joins what that makes whole.
+fn mend(writer: &Writer, waiting: &Waiting, staged: &mut Staged, progress: &dyn Progress) -> Result<(), Stop> {
+    let failed = |error| fault(ReceiveError::Rebuild(Box::new(error)));
+    staged.rebuilt = waiting::rebuild(writer, waiting, progress).map_err(failed)?;
+    if staged.rebuilt > 0 {
+        progress.done(&format!("Rebuilt {} of bundle {} from parity.", super::blobs(staged.rebuilt), staged.name));
+        waiting::join(writer, waiting).map_err(|e| fault(ReceiveError::Store(e)))?;
+    }
+    Ok(())
 }
 
 fn keep_documents(writer: &Writer, belief: &Belief, candidate: &Candidate, part: Option<&Part>) -> Result<bool, Stop> {
@@ -328,13 +342,17 @@ fn record(
     missing: &Missing,
 ) -> Result<(), Stop> {
     let part = staged.part.as_ref().map_or_else(String::new, |part| format!("{part}: "));
+    let rebuilt = match staged.rebuilt {
+        0 => String::new(),
+        count => format!(", {count} rebuilt from parity"),
+    };
     let named: Vec<&str> = staged.damaged.iter().take(NAMED).map(|damaged| damaged.path.as_str()).collect();
     let damaged = match staged.damaged.len() {
         0 => String::new(),
         count => format!("; {count} damaged: {}", named.join(" ")),
     };
     let detail = format!(
-        "{part}{} blobs, {} bytes came{damaged}; waits for {}; {}",
+        "{part}{} blobs, {} bytes came{rebuilt}{damaged}; waits for {}; {}",
         staged.blobs,
         staged.bytes,
         missing.lines().join("; "),

@@ -11,7 +11,7 @@ use sealift_model::Silent;
 use super::{Holdings, Waiting};
 use crate::repository::Writer;
 
-/// Joins what can be joined. The parts stay while the bundle waits: parity counts them.
+/// Joins what can be joined. The parts go then: where parity counts them, they are read out of the joined blob.
 ///
 /// The joined blob is hashed like any other, so a wrong order or a wrong part cannot make one.
 pub(crate) fn join(writer: &Writer, waiting: &Waiting) -> Result<(), StoreError> {
@@ -31,9 +31,13 @@ pub(crate) fn join(writer: &Writer, waiting: &Waiting) -> Result<(), StoreError>
         let batch = quarantine.batch();
         let mut parts = Parts::of(split, &quarantine);
         match batch.insert_stream(&mut parts, &split.blob, stored.size, &Silent) {
+            Ok(()) => batch.commit()?,
             // A set that names parts of something else: the blob goes on missing.
-            Ok(()) | Err(StoreError::WrongDigest { .. } | StoreError::WrongSize { .. }) => batch.commit()?,
+            Err(StoreError::WrongDigest { .. } | StoreError::WrongSize { .. }) => continue,
             Err(error) => return Err(error),
+        }
+        for part in &split.parts {
+            quarantine.remove(&part.sha256)?;
         }
     }
     Ok(())

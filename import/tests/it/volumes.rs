@@ -4,11 +4,14 @@ use std::collections::BTreeMap;
 use std::fs;
 
 use sealift_bundle::manifest::{Encoding, Manifest};
+use sealift_bundle::parity::{EncodeRequest, encode};
 use sealift_bundle::volumes::{NewSet, Piece, SetPurpose, Split, VolumeSet, file_name};
+use sealift_bundle::write::BlobAt;
+use sealift_fs::Store;
 use sealift_import::Repository;
 use sealift_import::receive::{ReceiveError, ReceiveReport};
 use sealift_import::request::request;
-use sealift_model::{Digest, Sequence};
+use sealift_model::{Digest, Sequence, Silent};
 use sealift_trust::request::Request;
 use sealift_trust::{Purpose, dsse};
 
@@ -81,6 +84,25 @@ fn cut(connected: &Connected, whole: &Medium, sequence: u64, volumes: u16) -> Cu
     Cut { set, envelope, media }
 }
 
+/// The same with parity: the last `parity` media hold nothing else.
+fn cut_with_parity(connected: &Connected, whole: &Medium, data: u16, parity: u16) -> Cut {
+    let (id, manifest) = manifest_of(whole, 1);
+    let round = (0..data).cycle().map(|at| at + 1);
+    let assigned: BTreeMap<_, _> = manifest.blobs().into_keys().zip(round).collect();
+    let mut new = NewSet { purpose: SetPurpose::Volumes, volumes: data, assigned, split: Vec::new(), parity: None };
+    let (plain, _) = VolumeSet::new(new.clone(), id, &manifest).unwrap();
+    let dir = tempfile::tempdir().unwrap();
+    let store = Store::open(dir.path()).unwrap();
+    let access = |digest: &Digest| Some(BlobAt::Whole(whole.file(&Medium::blob(digest))));
+    let made = encode(&EncodeRequest { data: &plain, volumes: parity, access: &access }, &store, &Silent).unwrap();
+    let pieces = made.blobs.iter().map(|blob| (blob.sha256, store.read(&blob.sha256, blob.size).unwrap())).collect();
+    (new.volumes, new.parity) = (data + parity, Some(made));
+    let (set, payload) = VolumeSet::new(new, id, &manifest).unwrap();
+    let envelope = signed(connected, &payload);
+    let media = media(whole, 1, &set, &envelope, &pieces);
+    Cut { set, envelope, media }
+}
+
 /// A repair medium with these blobs.
 fn repair(connected: &Connected, whole: &Medium, blobs: &[Digest]) -> Medium {
     let (id, manifest) = manifest_of(whole, 1);
@@ -113,7 +135,7 @@ fn volumes_are_received_in_any_order_and_each_says_what_is_missing() {
     assert_eq!(volumes_missing(&report), [(1, true), (2, true)]);
     assert_eq!(report.waiting[0].part.as_deref(), Some("volume 3 of 3"));
     let lines = report.waiting[0].missing.lines();
-    assert!(lines[0].starts_with("volume 1 of 3: ") && lines[0].contains(" packages, "), "{lines:?}");
+    assert!(lines[0].starts_with("volume 1 of 3: ") && lines[0].contains(" package"), "{lines:?}");
     assert_eq!(report.waiting[0].blobs, set.blobs_of(3).len() as u64);
     assert!(isolated.ledger_lines().iter().any(|line| line.contains("\"waiting\"") && line.contains("volume 1 of 3")));
     let report = isolated.receive(&media[0]).unwrap();
@@ -316,6 +338,79 @@ fn a_blob_in_parts_on_several_volumes_is_joined() {
     assert_eq!(quarantined(&isolated), 0, "parts are not kept");
     let store = isolated.writer().store().unwrap();
     assert_eq!(store.verify(&blob).unwrap(), large.content.len() as u64);
+}
+
+#[test]
+fn a_lost_volume_is_rebuilt_from_parity_in_whatever_order_the_others_come() {
+    for order in [[0, 1, 3], [3, 1, 0], [1, 3, 0]] {
+        let (connected, isolated, whole) = sides();
+        let Cut { media, .. } = cut_with_parity(&connected, &whole, 3, 1);
+        for at in &order[..2] {
+            let report = isolated.receive(&media[*at]).unwrap();
+            assert!(volumes_missing(&report).contains(&(3, true)), "{order:?}");
+        }
+        assert_eq!(isolated.accept(&media[order[2]]), ["deb12/1"], "{order:?}");
+        assert_eq!(quarantined(&isolated), 0, "no parity is kept");
+        let store = isolated.writer().store().unwrap();
+        for name in NAMES {
+            store.verify(&Digest::of(&deb(name, "1").content)).unwrap();
+        }
+    }
+}
+
+#[test]
+fn a_lost_volume_and_a_damaged_blob_are_rebuilt_where_parity_is_enough() {
+    let (connected, isolated, whole) = sides();
+    let Cut { media, set, .. } = cut_with_parity(&connected, &whole, 3, 2);
+    media[0].flip(&Medium::blob(set.blobs_of(1).keys().next().unwrap()));
+    isolated.receive(&media[0]).unwrap();
+    isolated.receive(&media[3]).unwrap();
+    // Two volumes of data are not whole, and one of parity has come.
+    let report = isolated.receive(&media[1]).unwrap();
+    let missing: Vec<u16> = volumes_missing(&report).iter().map(|(volume, _)| *volume).collect();
+    assert_eq!(missing, [1, 3]);
+    assert_eq!(isolated.accept(&media[4]), ["deb12/1"]);
+}
+
+#[test]
+fn parity_counts_what_the_store_has_already() {
+    let mut connected = Connected::new();
+    let isolated = Isolated::new(&connected);
+    let whole = connected.bundle(six());
+    let Cut { media, .. } = cut_with_parity(&connected, &whole, 3, 1);
+    // The same packages and the same index under another number.
+    let mut other = six();
+    (other.stream, other.debs) = ("other", other.debs.into_iter().take(3).collect());
+    isolated.accept(&connected.bundle(other));
+    isolated.receive(&media[2]).unwrap();
+    isolated.receive(&media[3]).unwrap();
+    assert_eq!(isolated.accept(&media[0]), ["deb12/1"]);
+}
+
+#[test]
+fn parity_that_was_made_of_other_bytes_mends_nothing_and_brings_nothing_in() {
+    let (connected, isolated, whole) = sides();
+    let good = cut_with_parity(&connected, &whole, 3, 1);
+    let parity = good.set.parity().unwrap().clone();
+    let (id, manifest) = manifest_of(&whole, 1);
+    let round = (0..3).cycle().map(|at| at + 1);
+    let assigned = manifest.blobs().into_keys().zip(round).collect();
+    // Somebody who may sign sets made parity of zeros.
+    let zeros: BTreeMap<Digest, Vec<u8>> =
+        parity.blobs.iter().map(|b| vec![0; b.size as usize]).map(|b| (Digest::of(&b), b)).collect();
+    let blobs = parity.blobs.iter().map(|b| Piece { sha256: Digest::of(&vec![0; b.size as usize]), ..*b }).collect();
+    let parity = Some(sealift_bundle::volumes::Parity { blobs, ..parity });
+    let new = NewSet { purpose: SetPurpose::Volumes, volumes: 4, assigned, split: Vec::new(), parity };
+    let (set, payload) = VolumeSet::new(new, id, &manifest).unwrap();
+    let media = media(&whole, 1, &set, &signed(&connected, &payload), &zeros);
+    for at in [0, 3, 1] {
+        let report = isolated.receive(&media[at]).unwrap();
+        assert!(volumes_missing(&report).iter().any(|(volume, _)| *volume == 3));
+    }
+    for (path, digest) in files(&isolated.path().join("quarantine-store")) {
+        assert_eq!(path.file_name().unwrap().to_str().unwrap(), digest.to_hex());
+    }
+    assert_eq!(isolated.accept(&media[2]), ["deb12/1"]);
 }
 
 #[test]
