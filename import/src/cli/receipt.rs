@@ -102,7 +102,7 @@ fn carry_out(medium: &Path, text: &str, term: Term) -> Result<ExitCode, CommandE
 pub(super) fn outbound_text(medium: &Path, files: &[OutboundFile]) -> String {
     let mut text = format!("{} holds {}:", medium.display(), counted(files.len() as u64, "file", "files"));
     for file in files {
-        let _ = write!(text, " {}, {} bytes, sha256:{}\n", file.name, file.size, file.sha256);
+        let _ = writeln!(text, " {}, {} bytes, sha256:{}", file.name, file.size, file.sha256);
     }
     text
 }
