@@ -5,6 +5,7 @@ mod diff;
 mod error;
 mod inspect;
 mod pack;
+mod repair;
 mod unpack;
 mod verify;
 
@@ -33,6 +34,7 @@ enum Verb {
     Diff(diff::DiffArgs),
     Pack(pack::PackArgs),
     Unpack(unpack::UnpackArgs),
+    Repair(repair::RepairArgs),
 }
 
 /// Runs the tool.
@@ -45,6 +47,7 @@ pub fn main() -> ExitCode {
             Verb::Diff(args) => diff::run(&args, term),
             Verb::Pack(args) => pack::run(&args, term),
             Verb::Unpack(args) => unpack::run(&args, term),
+            Verb::Repair(args) => repair::run(&args, term),
         },
     )
 }

@@ -12,6 +12,7 @@ pub mod manifest;
 pub mod metadata;
 pub mod pack;
 pub mod parity;
+pub mod repair;
 pub mod source;
 mod staging;
 mod tagged;

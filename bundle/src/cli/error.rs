@@ -7,6 +7,8 @@ use sealift_trust::{EvidenceRefusal, ExitClass, Refusal};
 
 use crate::inspect::InspectError;
 use crate::pack::PackError;
+use crate::parity::ParityError;
+use crate::repair::RepairError;
 use crate::source::{SourceError, SourceRefusal, shown};
 use crate::verify::{VerifyError, VerifyRefusal};
 
@@ -106,5 +108,25 @@ pub(super) fn pack(error: &PackError, what: &str) -> CommandError {
         PackError::Space { .. } => failure.hint("make room, or name a place on a larger disk"),
         PackError::Exists(_) => failure.hint("name a place where nothing is yet; nothing is ever overwritten"),
         _ => failure,
+    }
+}
+
+/// Volumes that were not rebuilt.
+pub(super) fn repair(error: &RepairError) -> CommandError {
+    match error {
+        RepairError::Volume { path, source } => verify(source, Path::new(path)),
+        RepairError::Nothing | RepairError::NoVolume { .. } => CommandError::from_error(Exit::Usage, error),
+        RepairError::NotVolumes(_) => CommandError::from_error(Exit::Usage, error)
+            .hint("give directories with volumes of one bundle; see which: sealift-bundle inspect DIR"),
+        RepairError::OtherSet(_) => CommandError::from_error(Exit::RefusedSignature, error)
+            .hint("volumes of different cuts cannot make good one another; receive takes them all the same"),
+        RepairError::TooMuchLost { .. } => CommandError::from_error(Exit::Failed, error),
+        RepairError::Parity(ParityError::NoParity) => CommandError::from_error(Exit::Failed, error)
+            .hint("receive what is there; sealift-import request then asks the mirror for the rest"),
+        RepairError::Parity(ParityError::Rebuilt { .. }) => CommandError::from_error(Exit::RefusedSignature, error)
+            .hint("a medium changed while it was read; run the command again"),
+        RepairError::Parity(_) | RepairError::Write { .. } | RepairError::Fs(_) => {
+            CommandError::from_error(Exit::Failed, error).hint("the same command goes on where this one ended")
+        }
     }
 }

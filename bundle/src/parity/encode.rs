@@ -52,6 +52,7 @@ pub fn encode(request: &EncodeRequest<'_>, store: &Store, progress: &dyn Progres
 
 type Stripe = Vec<Vec<u8>>;
 
+#[expect(clippy::needless_pass_by_value, reason = "dropped at the end, which tells the other side that it is one")]
 fn read_rows(
     rows: &[Layout],
     access: Access<'_>,

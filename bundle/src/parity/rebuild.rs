@@ -107,15 +107,12 @@ impl<'a> Stripes<'a> {
             if let Some(reader) = self.readers.get_mut(at) {
                 reader.fill(from, &mut bytes)?;
             }
-            match originals.get_mut(at) {
-                Some(original) => {
-                    self.decoder.add_original_shard(at, &bytes).map_err(|_| self.lost(row, from))?;
-                    *original = Some(bytes);
-                }
-                None => {
-                    let index = at.saturating_sub(self.data);
-                    self.decoder.add_recovery_shard(index, &bytes).map_err(|_| self.lost(row, from))?;
-                }
+            if let Some(original) = originals.get_mut(at) {
+                self.decoder.add_original_shard(at, &bytes).map_err(|_| self.lost(row, from))?;
+                *original = Some(bytes);
+            } else {
+                let index = at.saturating_sub(self.data);
+                self.decoder.add_recovery_shard(index, &bytes).map_err(|_| self.lost(row, from))?;
             }
         }
         let lost = self.lost(row, from);

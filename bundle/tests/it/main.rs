@@ -12,6 +12,7 @@ mod medium_vectors;
 mod parity;
 mod people;
 mod python;
+mod repair;
 mod tool;
 mod unreliable;
 mod vectors;
