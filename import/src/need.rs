@@ -94,9 +94,7 @@ pub struct Merged {
 
 /// Reads the lists.
 pub fn read(files: &[PathBuf]) -> Result<Vec<Source>, PathError> {
-    // One byte more than is taken, so that a list which is too large is refused as one.
-    let one =
-        |file: &PathBuf| Ok(Source { file: file.clone(), bytes: sealift_fs::read_capped(file, LIMIT as u64 + 1)? });
+    let one = |file: &PathBuf| Ok(Source { file: file.clone(), bytes: sealift_fs::read_capped(file, LIMIT as u64)? });
     files.iter().map(one).collect()
 }
 

@@ -130,8 +130,7 @@ pub fn take(state: &Path, config: &Config, files: &[PathBuf], now: Timestamp) ->
     }
     let mut all: Vec<Taken> = Vec::new();
     for file in files {
-        // One byte more than is taken, so that a list which is too large says so itself.
-        let bytes = sealift_fs::read_capped(file, LIMIT as u64 + 1)?;
+        let bytes = sealift_fs::read_capped(file, LIMIT as u64)?;
         let refused = |source| TakeError::Refused { file: file.clone(), source };
         let taken = check(config, (file, bytes), now).map_err(refused)?;
         if all.iter().all(|known| known.digest != taken.digest) {

@@ -15,7 +15,7 @@ use super::narrow::{Narrow, Narrowed};
 use crate::budget;
 use crate::config::StreamConfig;
 use crate::need::Taken;
-use crate::selection::need::{Hosts, NeedSelection};
+use crate::selection::need::{Hosts, NeedSelection, Needed};
 use crate::selection::{self, SelectedPackage, StreamSelection, Why};
 use crate::snapshot::{HEAD_SCHEMA, Head, Snapshot, SnapshotFile};
 use crate::state::State;
@@ -61,6 +61,9 @@ pub(super) fn gather(
     if let Some(budget) = &narrow.budget {
         let firm = (files.as_slice(), held);
         narrowed.budget = Some(budget::fit(state, stream, (&heads, &hosts), firm, (budget, &mut selection))?);
+    }
+    if let Some(need) = &mut narrowed.need {
+        need.needed = selection.packages.iter().map(Needed::of).collect();
     }
     let mut why = BTreeMap::new();
     for package in &selection.packages {

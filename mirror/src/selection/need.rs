@@ -52,10 +52,40 @@ pub struct NeedReport {
     pub left_out: u64,
     /// Packages of the hosts that are as new as what the upstreams offer.
     pub current: usize,
+    /// What the bundle lists for them, whether it has to be carried or not.
+    pub needed: Vec<Needed>,
     /// Installed packages that no upstream offers: they are the site's own, or withdrawn.
     pub unoffered: Vec<Unoffered>,
     /// Distributions that no upstream of the stream serves.
     pub unserved: Vec<Unserved>,
+}
+
+/// A package version that hosts lack, or need for one they lack.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Needed {
+    /// The package.
+    pub package: String,
+    /// Its version.
+    pub version: String,
+    /// Its architecture.
+    pub architecture: String,
+    /// Its size in bytes.
+    pub size: u64,
+    /// Why it is there.
+    pub why: String,
+}
+
+impl Needed {
+    /// Says of a selected package what people want to know.
+    pub fn of(package: &SelectedPackage) -> Self {
+        Self {
+            package: package.deb.package.clone(),
+            version: package.deb.version.clone(),
+            architecture: package.deb.architecture.clone(),
+            size: package.size,
+            why: package.why.to_string(),
+        }
+    }
 }
 
 /// An installed package that no upstream of the stream offers.

@@ -75,12 +75,9 @@ impl<'p> PlanAnswer<'p> {
             return nothing + &self.unmatched();
         }
         let mut text = self.head();
-        for (name, list) in
-            [("Added", &self.changes.added), ("Updated", &self.changes.updated), ("Removed", &self.changes.removed)]
-        {
-            text += &section(name, list);
+        if self.narrowed.need.is_none() {
+            text += &self.changes();
         }
-        let _ = writeln!(text, "Unchanged: {}.", counted(self.changes.unchanged, "package"));
         let (carried, whole) = (bytes(self.carried_bytes), bytes(self.content_bytes));
         let blobs = counted(usize::try_from(self.carried_blobs).unwrap_or(usize::MAX), "blob");
         let _ = writeln!(text, "To carry: {carried} in {blobs}, of {whole} in all.");
@@ -95,6 +92,13 @@ impl<'p> PlanAnswer<'p> {
             let _ = writeln!(text, "The draft of bundle {sequence} has other content and is discarded.");
         }
         text
+    }
+
+    fn changes(&self) -> String {
+        let Changes { added, updated, removed, unchanged } = self.changes;
+        let lists = [("Added", added), ("Updated", updated), ("Removed", removed)];
+        let text: Vec<String> = lists.into_iter().map(|(name, list)| section(name, list)).collect();
+        format!("{}Unchanged: {}.\n", text.concat(), counted(*unchanged, "package"))
     }
 
     // Also where nothing is new: a misspelt rule is a likely reason.
@@ -115,7 +119,8 @@ impl<'p> PlanAnswer<'p> {
         if self.action == "resume" {
             text += "A draft with this content is there already; it is taken up again.\n";
         }
-        let _ = match self.compared_with {
+        let _ = match self.compared_with.filter(|_| self.narrowed.need.is_none()) {
+            None if self.narrowed.need.is_some() => Ok(()),
             Some(sequence) => writeln!(text, "Compared with bundle {sequence}:"),
             None => writeln!(text, "This is the stream's first bundle."),
         };

@@ -80,6 +80,11 @@ fn need_text(need: &NeedReport) -> String {
         counted(need.hosts, "host", "hosts"),
         counted(need.current as u64, "package is", "packages are"),
     );
+    let mut table = Table::new(&["", "PACKAGE", "ARCH", "VERSION", "SIZE", "WHY"]).right(4);
+    for one in &need.needed {
+        table.row(["", &one.package, &one.architecture, &one.version, &bytes(one.size), &one.why]);
+    }
+    text += &table.to_string();
     if need.left_out > 0 {
         let hosts = counted(need.left_out, "host", "hosts");
         let _ = writeln!(text, "The lists leave out {hosts}: what only they lack is not in the bundle.");
