@@ -10,6 +10,7 @@
 mod agreement;
 mod ceremony;
 mod channels;
+mod custody;
 mod examples;
 mod first_bundle;
 mod flipped;
@@ -20,7 +21,6 @@ mod kept;
 mod line;
 mod miniature;
 mod mutated;
-mod need;
 mod postinst;
 mod replay;
 mod scan;
