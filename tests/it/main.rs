@@ -21,6 +21,7 @@ mod kept;
 mod line;
 mod miniature;
 mod mutated;
+mod need;
 mod postinst;
 mod replay;
 mod scan;
