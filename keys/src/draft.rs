@@ -239,7 +239,8 @@ impl Draft {
         tallies(self.root.raw(), self.base.as_ref().unwrap_or(&self.root))
     }
 
-    /// Changes the content. A draft that was signed is changed only with `drop_signatures`.
+    /// Changes the content. A draft that was signed is changed only with `drop_signatures`, and one that says all that
+    /// already is left as it is, with its signatures.
     pub fn change(mut self, changes: &[Change], drop_signatures: bool, at: Timestamp) -> Result<Self, DraftError> {
         let signers = self.signers();
         if !signers.is_empty() && !drop_signatures {
@@ -251,7 +252,12 @@ impl Draft {
             change.apply(&mut signed)?;
             texts.push(change.to_string());
         }
-        self.root = unsigned(&signed)?;
+        let root = unsigned(&signed)?;
+        // The same command again, after a run that was cut once its work was done.
+        if root.covered() == self.root.covered() {
+            return Ok(self);
+        }
+        self.root = root;
         lint::check(&self.root).map_err(DraftError::Lint)?;
         for key in signers {
             self = self.noted(at, Event::Dropped, Some(key), None)?;

@@ -12,6 +12,7 @@ pub mod key_dir;
 pub mod key_file;
 pub mod lint;
 pub mod metadata;
+pub mod pair;
 pub mod passphrase;
 pub mod person;
 pub mod secret;

@@ -7,43 +7,29 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
-use sealift_fs::{Mode, PathError, create_dir_all, write_new};
+use sealift_fs::{Mode, PathError, create_dir_all};
 use sealift_model::escape::printable;
 use sealift_model::{IdError, PersonId};
 use sealift_trust::{KeyError, Policy, Power, PublicKey, Purpose};
 
-use crate::key_file::{self, KdfParams, KeyFileError};
+use crate::key_file::KdfParams;
 use crate::metadata::PersonDraft;
+use crate::pair::{self, Made, PairError, Place};
 use crate::passphrase::Passphrase;
-use crate::secret::SecretKey;
 
 /// Largest public key file that is read, in bytes.
 const PEM_LIMIT: u64 = 4096;
-
-/// What was made.
-#[derive(Debug, Clone)]
-pub struct Made {
-    /// The key file.
-    pub key_file: PathBuf,
-    /// The public half, as PEM.
-    pub public_file: PathBuf,
-    /// The public key.
-    pub public: PublicKey,
-}
 
 /// Why there is no personal key.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum PersonError {
-    /// A file of that name is there.
-    #[error("{0} exists; a key is never overwritten")]
-    Exists(String),
+    /// The key file or its public half.
+    #[error(transparent)]
+    Pair(#[from] PairError),
     /// The disk.
     #[error(transparent)]
     Fs(#[from] PathError),
-    /// The key file.
-    #[error(transparent)]
-    KeyFile(#[from] KeyFileError),
     /// The public key.
     #[error("{path} is not a public key that can be used")]
     Public {
@@ -56,32 +42,22 @@ pub enum PersonError {
     /// One person with two sets of rights.
     #[error("{0} is given twice with different powers")]
     Differs(PersonId),
-    /// The operating system gave no randomness.
-    #[error("no randomness from the operating system")]
-    Randomness(#[source] getrandom::Error),
 }
 
-/// Makes `dir/NAME.key`, sealed with the passphrase, and `dir/NAME.pub`.
+/// Makes `dir/NAME.key`, sealed with the passphrase, and `dir/NAME.pub`; see [`pair::make`].
 pub fn create(dir: &Path, name: &PersonId, passphrase: &Passphrase, cost: KdfParams) -> Result<Made, PersonError> {
     check_target(dir, name)?;
     create_dir_all(dir, Mode::Private)?;
-    let secret = SecretKey::generate(Purpose::Person).map_err(PersonError::Randomness)?;
-    let [key_file, public_file] = files(dir, name);
-    key_file::write(&key_file, &secret, passphrase, cost)?;
-    write_new(&public_file, secret.public().to_pem().as_bytes(), Mode::Public)?;
-    Ok(Made { key_file, public_file, public: secret.public().clone() })
+    Ok(pair::make(place(dir, name), Purpose::Person, passphrase, cost)?)
 }
 
-/// Refuses a place where one of the files is already. Asked before a passphrase is.
+/// Refuses a place where one of the files is already; see [`pair::check`]. Asked before a passphrase is.
 pub fn check_target(dir: &Path, name: &PersonId) -> Result<(), PersonError> {
-    match files(dir, name).iter().find(|file| file.symlink_metadata().is_ok()) {
-        Some(file) => Err(PersonError::Exists(shown(file))),
-        None => Ok(()),
-    }
+    Ok(pair::check(&place(dir, name), Purpose::Person)?)
 }
 
-fn files(dir: &Path, name: &PersonId) -> [PathBuf; 2] {
-    [dir.join(format!("{name}.key")), dir.join(format!("{name}.pub"))]
+fn place(dir: &Path, name: &PersonId) -> Place {
+    Place { key_file: dir.join(format!("{name}.key")), public_file: dir.join(format!("{name}.pub")) }
 }
 
 /// Reads a public key in PEM, of either algorithm.
@@ -194,8 +170,11 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let alice = PersonId::new("alice").unwrap();
         let made = create(&dir.path().join("desk"), &alice, &passphrase(), CHEAP).unwrap();
-        let secret = KeyFile::read(&made.key_file).unwrap().open(&passphrase()).unwrap();
-        assert_eq!((secret.purpose(), secret.public()), (Purpose::Person, &read_public(&made.public_file).unwrap()));
+        let secret = KeyFile::read(&made.place.key_file).unwrap().open(&passphrase()).unwrap();
+        assert_eq!(
+            (secret.purpose(), secret.public()),
+            (Purpose::Person, &read_public(&made.place.public_file).unwrap())
+        );
     }
 
     #[test]
@@ -206,7 +185,7 @@ mod tests {
             let dir = dir.path().join(file);
             std::fs::create_dir(&dir).unwrap();
             std::fs::write(dir.join(file), "mine").unwrap();
-            assert!(matches!(create(&dir, &alice, &passphrase(), CHEAP), Err(PersonError::Exists(_))));
+            assert!(matches!(create(&dir, &alice, &passphrase(), CHEAP), Err(PersonError::Pair(PairError::Exists(_)))));
             assert_eq!(sealift_fs::list_dir(&dir).unwrap(), [file]);
         }
     }

@@ -9,6 +9,7 @@ use crate::ceremony::CeremonyError;
 use crate::draft::{DraftAttachError, DraftError, PublishError};
 use crate::key_file::KeyFileError;
 use crate::metadata::MetadataError;
+use crate::pair::PairError;
 use crate::passphrase::PassphraseError;
 
 pub(super) fn fs(error: &PathError) -> CommandError {
@@ -30,6 +31,16 @@ pub(super) fn key_file(error: &KeyFileError) -> CommandError {
         KeyFileError::Private(PrivateError::NotRegular(_)) => failure.hint("name the key file itself"),
         KeyFileError::Malformed { .. } => failure.hint("key files are made by `sealift-keys init` and end in .key"),
         _ => failure,
+    }
+}
+
+pub(super) fn pair(error: &PairError) -> CommandError {
+    match error {
+        PairError::KeyFile(fault) => key_file(fault),
+        PairError::Public { .. } => {
+            CommandError::from_error(Exit::Failed, error).hint("type the same command again; it writes what is missing")
+        }
+        _ => CommandError::from_error(Exit::Failed, error),
     }
 }
 

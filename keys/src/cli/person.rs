@@ -41,6 +41,7 @@ struct Answer {
     key_file: PathBuf,
     public_file: PathBuf,
     key_id: Digest,
+    completed: bool,
 }
 
 pub(super) fn run(verb: &PersonVerb, term: Term) -> Result<ExitCode, CommandError> {
@@ -51,14 +52,16 @@ pub(super) fn run(verb: &PersonVerb, term: Term) -> Result<ExitCode, CommandErro
         person::create(&args.out, &args.name, &passphrase, KdfParams::default()).map_err(|e| person_error(&e))?;
     let answer = Answer {
         person: args.name.clone(),
-        key_file: made.key_file,
-        public_file: made.public_file,
+        key_file: made.place.key_file,
+        public_file: made.place.public_file,
         key_id: made.public.id(),
+        completed: made.completed,
     };
     term.answer(&answer, |answer| {
         let (secret, public, name) = (answer.key_file.display(), answer.public_file.display(), &answer.person);
+        let done = if answer.completed { "Wrote the public half of the" } else { "Made a" };
         format!(
-            "Made a personal key for {name}.\n  {secret}  private: keep it, with its passphrase, to yourself\n  \
+            "{done} personal key for {name}.\n  {secret}  private: keep it, with its passphrase, to yourself\n  \
              {public}  public: give it to whoever keeps the root of trust\nkey id: {}\n\
              They name you in the next root: sealift-keys root add-person DRAFT {name} --key {public} --may approve\n\
              or in the first: sealift-keys init DIR --person {name}={public}:approve",
@@ -70,7 +73,7 @@ pub(super) fn run(verb: &PersonVerb, term: Term) -> Result<ExitCode, CommandErro
 
 pub(super) fn person_error(fault: &PersonError) -> CommandError {
     match fault {
-        PersonError::KeyFile(fault) => error::key_file(fault),
+        PersonError::Pair(fault) => error::pair(fault),
         PersonError::Fs(fault) => error::fs(fault),
         PersonError::Public { .. } => CommandError::from_error(Exit::RefusedSignature, fault)
             .hint("a public key is one PEM block; `sealift-keys person new` writes it as NAME.pub"),

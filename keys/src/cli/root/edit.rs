@@ -218,9 +218,10 @@ pub(super) fn run(args: &impl Edit, term: Term) -> Result<ExitCode, CommandError
     let failed = |e| error::draft(&what, &e);
     let changes = args.changes()?;
     let draft = Draft::read(path).map_err(failed)?;
-    let dropped = draft.signers().len() as u64;
+    let signed = draft.signers().len();
     let draft = draft.change(&changes, target.drop_signatures, now()).map_err(failed)?;
     draft.replace(path).map_err(failed)?;
+    let dropped = signed.saturating_sub(draft.signers().len()) as u64;
     if dropped > 0 {
         let count = sealift_term::counted(dropped, "signature", "signatures");
         term.warn(&format!("{count} dropped: everybody who signed the draft must sign it again"));
