@@ -105,7 +105,14 @@ pub fn recover(options: &RecoverOptions, caller: &Caller) -> Result<RecoverRepor
     Config::load(&layout.config()).map_err(StateError::from)?;
     layout.check().map_err(StateError::from)?;
     let lock = Lock::take(&options.dir).map_err(StateError::from)?;
-    let mut found = Found::look(&layout)?;
+    let mut found = match Found::look(&layout) {
+        Err(RecoverError::Whole) => {
+            // A run that was cut at its very end left its event.
+            Writer::open_locked(&options.dir, caller.clone(), lock)?;
+            return Err(RecoverError::Whole);
+        }
+        other => other?,
+    };
     let mut floors = found.floors.clone().ok_or(RecoverError::Nothing)?;
     let documents = collect_documents(&layout, &floors, options.root.as_deref())?;
     confirm(&layout, &floors, &documents, options)?;
@@ -116,12 +123,13 @@ pub fn recover(options: &RecoverOptions, caller: &Caller) -> Result<RecoverRepor
     }
     let detail = describe(&found, &floors, &options.fingerprint);
     let event = event_of(caller, EventKind::Recovered, EventSubject::default(), &detail);
-    restore_documents(&layout, &documents)?;
-    // The file first: from here on one readable copy has everything that either had.
+    keep_aside(&layout.floor(), found.floor_file_is_whole)?;
+    // The index first: it gets everything that either copy had in one step, and with it the event. Of a run that is cut
+    // after it the ledger will tell; and if anything is still damaged, the same command goes on.
+    history.write_index(&layout, &found, &floors, &event)?;
     let bytes = FloorFile::new(floors.clone(), None).to_bytes().map_err(StateError::from)?;
-    keep_aside(&layout.floor())?;
-    sealift_fs::replace(&layout.floor(), &bytes, Mode::Private)?;
-    history.write_index(&layout, &floors, found.refreshed, &event)?;
+    replace_unless_same(&layout.floor(), &bytes)?;
+    restore_documents(&layout, &documents)?;
     let writer = Writer::open_locked(&options.dir, caller.clone(), lock)?;
     let bundles = writer.index().bundles(None).map_err(StateError::from)?.len() as u64;
     Ok(RecoverReport { damage: found.damage, lost: found.lost, floors, bundles })
@@ -233,23 +241,31 @@ fn leads_to(layout: &Layout, first: &[u8], trusted: DocumentRef) -> Result<(), O
 
 fn restore_documents(layout: &Layout, documents: &Documents) -> Result<(), PathError> {
     for (role, named, bytes) in documents {
-        let path = layout.trust_document(*role, named.version, named.sha256);
-        let there = sealift_fs::read_capped(&path, DOCUMENT_LIMIT).is_ok_and(|b| Digest::of(&b) == named.sha256);
-        if !there {
-            sealift_fs::replace(&path, bytes, Mode::Private)?;
-        }
+        replace_unless_same(&layout.trust_document(*role, named.version, named.sha256), bytes)?;
     }
     Ok(())
 }
 
+fn replace_unless_same(path: &Path, bytes: &[u8]) -> Result<(), PathError> {
+    let there = sealift_fs::read_capped(path, DOCUMENT_LIMIT).is_ok_and(|found| found == bytes);
+    if there { Ok(()) } else { sealift_fs::replace(path, bytes, Mode::Private) }
+}
+
 /// Keeps what is about to be replaced under another name, for whoever wants to know what happened.
-fn keep_aside(path: &Path) -> Result<(), PathError> {
+///
+/// What is whole never takes the place of what was kept before: an earlier run that was cut may have made it so.
+fn keep_aside(path: &Path, whole: bool) -> Result<(), PathError> {
     let mut name = path.file_name().unwrap_or_default().to_owned();
     name.push(".damaged");
     let aside = path.with_file_name(name);
+    if whole && aside.symlink_metadata().is_ok() {
+        return Ok(());
+    }
     if path.symlink_metadata().is_ok_and(|metadata| metadata.is_file()) {
         sealift_fs::remove_file(&aside)?;
         sealift_fs::link_or_copy(path, &aside)?;
+        // Before what it is a copy of is replaced.
+        path.parent().map_or(Ok(()), sealift_fs::sync_dir)?;
     }
     Ok(())
 }

@@ -11,6 +11,7 @@
 
 use std::path::{Path, PathBuf};
 
+use sealift_bundle::layout::is_evidence;
 use sealift_bundle::manifest::{self, BundleKind, BundleRef, Manifest, ManifestError};
 use sealift_fs::{Lock, Mode, PathError};
 use sealift_model::json::{self, JsonError};
@@ -199,7 +200,8 @@ impl StreamDir {
         let dir = self.bundle_dir(sequence).join("evidence");
         let names = sealift_fs::list_dir(&dir)?;
         let read = |name: String| Ok((name.clone(), sealift_fs::read_capped(&dir.join(name), EVIDENCE_LIMIT)?));
-        names.into_iter().filter(|name| name.ends_with(".dsse.json")).map(read).collect()
+        // By the rule of the layout: what a killed run left beside them is no evidence.
+        names.into_iter().filter(|name| is_evidence(name)).map(read).collect()
     }
 
     /// Reads the signed volume sets that a bundle was cut by, `volumes/*.dsse.json`, sorted by name.

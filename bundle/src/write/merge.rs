@@ -39,13 +39,15 @@ pub(super) fn merge(
     if !plan.bundle_present {
         staging.move_into_place(&bundle_dir(parts.manifest))?;
     } else if plan.changes_bundle() {
+        // The sums first, for good: as long as anything else is missing, a run after one that was cut makes all of it again.
+        staging.move_into_place(&checked(&format!("{}/{SUMS}", bundle_dir(parts.manifest))))?;
+        sync_filesystem(dir)?;
         for name in &plan.evidence {
             staging.move_into_place(&evidence_place(parts.manifest, name))?;
         }
         if let Some(volume) = &options.volume {
             staging.move_into_place(&volume_place(parts.manifest, volume.number))?;
         }
-        staging.move_into_place(&checked(&format!("{}/{SUMS}", bundle_dir(parts.manifest))))?;
     }
     let metadata: Vec<String> = parts.metadata.files().into_iter().map(|(name, _)| name).collect();
     // Until the timestamp file changes, the medium is what it was before; what it names must have its name by then.

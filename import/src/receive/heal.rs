@@ -41,11 +41,12 @@ pub(super) fn heal(writer: &mut Writer, source: &dyn Source, progress: &dyn Prog
         }
         batch.commit()?;
     }
-    for digest in &healed {
-        scrub::is_here_again(writer, digest)?;
-    }
+    // The ledger first: a run that is cut in between finds them again by their marks, and says so once more.
     if !healed.is_empty() {
         record(writer, &healed)?;
+    }
+    for digest in &healed {
+        scrub::is_here_again(writer, digest)?;
     }
     Ok(healed.len() as u64)
 }

@@ -23,6 +23,10 @@ pub(super) struct Found {
     pub(super) floors: Option<Floors>,
     /// Whether a copy of the floors could be read.
     pub(super) proved: bool,
+    /// Whether that in `trust/floor.json` could.
+    pub(super) floor_file_is_whole: bool,
+    /// Whether that in the index could.
+    pub(super) index_is_whole: bool,
     /// When trust was refreshed last, if the index knows.
     pub(super) refreshed: Option<Timestamp>,
     /// Where the ledger ended, if the index knows.
@@ -37,6 +41,7 @@ impl Found {
         let mut found = Self::default();
         let file = found.floor_file(layout)?;
         let index = found.index(layout)?;
+        (found.floor_file_is_whole, found.index_is_whole) = (file.is_some(), index.is_some());
         found.proved = file.is_some() || index.is_some();
         found.floors = match (&file, &index) {
             (Some(file), Some(floors)) => Some(found.both(file, floors)),

@@ -154,8 +154,8 @@ impl History {
     pub(super) fn write_index(
         &self,
         layout: &Layout,
+        found: &Found,
         floors: &Floors,
-        refreshed: Option<Timestamp>,
         event: &Event,
     ) -> Result<(), StateError> {
         let (new, place) = (layout.root().join("index.sqlite.new"), layout.index());
@@ -164,11 +164,11 @@ impl History {
         }
         let mut index = Index::create(&new, floors)?;
         let change = index.change()?;
-        self.fill(&change, layout, refreshed)?;
+        self.fill(&change, layout, found.refreshed)?;
         change.add_event(event)?;
         change.commit()?;
         drop(index);
-        keep_aside(&place)?;
+        keep_aside(&place, found.index_is_whole)?;
         // Whatever it rolls back, it is not the new index.
         for end in ["-journal", "-wal", "-shm"] {
             sealift_fs::remove_file(&layout.root().join(format!("index.sqlite{end}")))?;

@@ -39,6 +39,10 @@ pub(super) fn run(args: &SealArgs, place: &Place, term: Term) -> Result<ExitCode
     let bundle = (&args.stream, sequence);
     // A sealed bundle needs no key to be written again.
     if let (Status::Sealed, Some(to)) = (status, &args.to) {
+        // A run that was cut right after publishing left the draft.
+        StreamDir::of(state.dir(), &args.stream)
+            .close_draft(&writer, sequence)
+            .map_err(|e| failure::build(&e.into()))?;
         return write(&state, &writer, bundle, (to, &args.medium), term);
     }
     if let (Status::Draft, Some(to)) = (status, &args.to) {
