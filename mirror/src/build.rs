@@ -20,6 +20,7 @@ use crate::site::SiteError;
 use crate::state::StateError;
 use crate::stream::StreamError;
 use crate::trust::TrustError;
+use crate::withdrawn::WithdrawError;
 
 pub mod attach;
 pub mod changes;
@@ -175,6 +176,9 @@ pub enum BuildError {
     /// A bundle cannot be cut into volumes.
     #[error(transparent)]
     Cut(Box<volumes::CutFault>),
+    /// What is withdrawn cannot be read.
+    #[error(transparent)]
+    Withdrawn(Box<WithdrawError>),
     /// A request was refused.
     #[error(transparent)]
     Repair(#[from] RepairRefusal),
@@ -231,6 +235,12 @@ pub enum BuildError {
 impl From<TrustError> for BuildError {
     fn from(error: TrustError) -> Self {
         Self::Trust(Box::new(error))
+    }
+}
+
+impl From<WithdrawError> for BuildError {
+    fn from(error: WithdrawError) -> Self {
+        Self::Withdrawn(Box::new(error))
     }
 }
 

@@ -11,6 +11,7 @@ mod select;
 mod site;
 mod sync;
 mod upstream;
+mod withdraw;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -63,6 +64,7 @@ enum Verb {
     /// Show media, and check whether they are as large as they say
     #[command(subcommand)]
     Medium(medium::MediumVerb),
+    Withdraw(withdraw::WithdrawArgs),
     /// Import and show the receipts of the isolated sites
     #[command(subcommand)]
     Receipt(receipt::ReceiptVerb),
@@ -99,6 +101,7 @@ pub fn main() -> ExitCode {
             Verb::Bundle(verb) => bundle::run(&verb, &cli.place, term),
             Verb::Site(verb) => site::run(&verb, &cli.place, term),
             Verb::Medium(verb) => medium::run(&verb, term),
+            Verb::Withdraw(args) => withdraw::run(&args, &cli.place, term),
             Verb::Receipt(verb) => receipt::run(&verb, &cli.place, term),
         },
     )

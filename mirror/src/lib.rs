@@ -18,5 +18,6 @@ pub mod stream;
 pub mod sync;
 pub mod trust;
 pub mod upstream;
+pub mod withdrawn;
 
 pub use cli::main;

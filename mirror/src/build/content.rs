@@ -19,6 +19,7 @@ use crate::selection::need::{Hosts, NeedSelection, Needed};
 use crate::selection::{self, SelectedPackage, StreamSelection, Why};
 use crate::snapshot::{HEAD_SCHEMA, Head, Snapshot, SnapshotFile};
 use crate::state::State;
+use crate::withdrawn;
 
 /// What a bundle of the stream would hold now. No file has its stored form yet.
 pub(super) struct Content {
@@ -30,6 +31,10 @@ pub(super) struct Content {
     pub(super) selection: StreamSelection,
     /// Why each package is there, by path.
     pub(super) why: BTreeMap<RelPath, Why>,
+    /// Content that must not be installed any more.
+    pub(super) withdrawn: BTreeSet<Digest>,
+    /// Packages that were selected and are left out because they are withdrawn.
+    pub(super) left_out: Vec<String>,
     /// What it was narrowed to.
     pub(super) narrowed: Narrowed,
 }
@@ -51,6 +56,8 @@ pub(super) fn gather(
     // Selected again from the snapshots' own indexes: heads may be newer after `sync --metadata-only`.
     let heads = snapshots.iter().map(|(name, (_, snapshot))| (name.clone(), head_of(snapshot))).collect();
     let (mut selection, mut narrowed, hosts) = select(stream, &heads, state.store(), narrow)?;
+    let withdrawn = withdrawn::digests(state.dir())?;
+    let left_out = leave_out(&mut selection, &withdrawn);
     check_fetched(state.store(), &selection.packages)?;
     let mut files = Vec::new();
     let mut upstreams = Vec::new();
@@ -75,7 +82,7 @@ pub(super) fn gather(
     let missing = files.iter().find(|file| !state.store().has(&file.sha256, file.size));
     match missing {
         Some(file) => Err(BuildError::NotStored(file.path.clone())),
-        None => Ok(Content { files, upstreams, selection, why, narrowed }),
+        None => Ok(Content { files, upstreams, selection, why, withdrawn, left_out, narrowed }),
     }
 }
 
@@ -95,6 +102,13 @@ fn select(
     }
     let lists = narrow.needs.iter().map(Taken::reference).collect();
     Ok((selection, Narrowed { lists, need: Some(report), budget: None }, hosts))
+}
+
+/// Takes withdrawn packages out of a selection and returns what they are.
+fn leave_out(selection: &mut StreamSelection, withdrawn: &BTreeSet<Digest>) -> Vec<String> {
+    let gone = selection.packages.extract_if(.., |package| withdrawn.contains(&package.sha256));
+    gone.map(|package| format!("{} {} ({})", package.deb.package, package.deb.version, package.deb.architecture))
+        .collect()
 }
 
 fn check_fetched(store: &Store, packages: &[SelectedPackage]) -> Result<(), BuildError> {

@@ -89,6 +89,8 @@ pub struct BuildPlan {
     pub valid_from: Vec<Sequence>,
     /// Sites that have acknowledged no bundle of the stream and cannot use an incremental one.
     pub left_out: Vec<SiteId>,
+    /// Packages that the rules select and that are left out because they are withdrawn.
+    pub withdrawn: Vec<String>,
     /// Drafts that building gives up.
     pub discards: Vec<Sequence>,
     /// What it was narrowed to.
@@ -188,6 +190,7 @@ fn finish(
         unresolved: content.selection.unresolved,
         unmatched: content.selection.unmatched,
         left_out: base.left_out,
+        withdrawn: content.left_out,
         narrowed: content.narrowed,
         stream: stream.clone(),
         manifest,
@@ -239,6 +242,7 @@ fn is_nothing(request: &Request, previous: &Manifest, base: &Base, content: &Con
         (&a.path, a.sha256, a.size, a.role, &a.deb) == (&b.path, b.sha256, b.size, b.role, &b.deb)
     };
     of_use
+        && previous.withdrawn.iter().eq(&content.withdrawn)
         && previous.upstreams == content.upstreams
         && previous.files.len() == content.files.len()
         && previous.files.iter().zip(&content.files).all(same)
@@ -299,7 +303,7 @@ fn compose(
         totals: Manifest::compute_totals(&files),
         files,
         upstreams: content.upstreams.clone(),
-        withdrawn: Vec::new(),
+        withdrawn: content.withdrawn.iter().copied().collect(),
     };
     manifest.validate()?;
     Ok(manifest)

@@ -13,6 +13,7 @@ use crate::need::{TakeError, TakeRefusal};
 use crate::site::add::AddSiteError;
 use crate::site::{SiteError, SiteRefusal};
 use crate::trust::TrustError;
+use crate::withdrawn::WithdrawError;
 
 const fn exit(class: ExitClass) -> Exit {
     match class {
@@ -56,6 +57,7 @@ pub(super) fn build(fault: &BuildError) -> CommandError {
             "find out who changed the state directory; `bundle build` makes a new draft once the old one is gone",
         ),
         BuildError::Repair(refusal) => repair(refusal),
+        BuildError::Withdrawn(inner) => withdraw(inner),
         BuildError::Cut(cut) => volumes(cut),
         BuildError::NotCarried { stream, .. } => failed().hint(format!(
             "build a new bundle for what the site acknowledged: sealift-mirror bundle build --stream {stream} --for SITE --to DIR"
@@ -181,6 +183,19 @@ fn repair(refusal: &RepairRefusal) -> CommandError {
             .hint("a request made for another mirror's bundle has to go there"),
     }
     .state("Nothing was written.")
+}
+
+pub(super) fn withdraw(fault: &WithdrawError) -> CommandError {
+    match fault {
+        WithdrawError::Unknown(_) => CommandError::from_error(Exit::Usage, fault)
+            .hint("see the versions: sealift-mirror bundle show; content that is not known here: sha256:DIGEST")
+            .state("Nothing was changed."),
+        WithdrawError::Document { .. } | WithdrawError::Schema(_) => CommandError::from_error(Exit::Failed, fault)
+            .hint("bring the file back as it was: without it, content that is withdrawn would be carried again"),
+        WithdrawError::Fs(inner) => error::fs(inner),
+        WithdrawError::State(inner) => error::state(inner),
+        WithdrawError::Stream(_) => CommandError::from_error(Exit::Failed, fault),
+    }
 }
 
 pub(super) fn site_add(fault: &AddSiteError) -> CommandError {

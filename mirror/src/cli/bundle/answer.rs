@@ -37,6 +37,7 @@ pub(super) struct PlanAnswer<'p> {
     unmatched: &'p [String],
     #[serde(flatten)]
     narrowed: &'p Narrowed,
+    withdrawn: &'p [String],
     sites_left_out: Vec<String>,
     discards: Vec<u64>,
 }
@@ -64,6 +65,7 @@ impl<'p> PlanAnswer<'p> {
             unresolved: &plan.unresolved,
             unmatched: &plan.unmatched,
             narrowed: &plan.narrowed,
+            withdrawn: &plan.withdrawn,
             sites_left_out: plan.left_out.iter().map(ToString::to_string).collect(),
             discards: plan.discards.iter().map(|sequence| sequence.get()).collect(),
         }
@@ -84,6 +86,9 @@ impl<'p> PlanAnswer<'p> {
         text += &super::narrow::human(self.narrowed);
         text += &super::unresolved(self.unresolved);
         text += &self.unmatched();
+        for package in self.withdrawn {
+            let _ = writeln!(text, "Withdrawn, and left out: {}.", sealift_model::escape::printable(package));
+        }
         for site in &self.sites_left_out {
             let _ =
                 writeln!(text, "Site {site} acknowledged no bundle of this stream: it needs a complete one (--full).");

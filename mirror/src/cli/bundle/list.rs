@@ -51,6 +51,7 @@ struct Shown {
     row: Row,
     upstreams: Vec<UpstreamRow>,
     packages: Vec<PackageRow>,
+    withdrawn: Vec<String>,
     evidence: Vec<String>,
     files: u64,
     bytes: u64,
@@ -169,6 +170,7 @@ impl Shown {
             row,
             upstreams: manifest.upstreams.iter().map(upstream).collect(),
             packages: packages.filter_map(package).collect(),
+            withdrawn: manifest.withdrawn.iter().map(|digest| digest.tagged()).collect(),
             evidence,
             files: manifest.totals.files,
             bytes: manifest.totals.bytes,
@@ -192,6 +194,9 @@ impl Shown {
         );
         for u in &self.upstreams {
             let _ = writeln!(text, "upstream: {} ({} {}, of {})", u.name, u.uri, u.suite, u.date);
+        }
+        for content in &self.withdrawn {
+            let _ = writeln!(text, "withdrawn: {content}");
         }
         let _ = writeln!(text, "evidence: {}", self.evidence.join(", "));
         let (carried, whole) = (bytes(self.carried_bytes), bytes(self.bytes));

@@ -1,5 +1,6 @@
 //! `site add`, with a key that was read out, or with the key of a first receipt that a person confirms.
 
+use std::fmt::Write as _;
 use std::io::{BufRead as _, IsTerminal as _, Read as _};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -99,7 +100,9 @@ fn human(added: &Added) -> String {
         format!("Site {} is in mirror.toml already, exactly so.\n", added.site)
     };
     match (&added.receipt_key, added.receipts) {
-        (Some(key), _) => text += &format!("Its receipts and requests must be signed by {key}.\n"),
+        (Some(key), _) => {
+            let _ = writeln!(text, "Its receipts and requests must be signed by {key}.");
+        }
         (None, _) => text += "It has no key: nothing that it signs is accepted.\n",
     }
     if added.receipts == Receipts::Never {

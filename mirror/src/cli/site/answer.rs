@@ -1,5 +1,7 @@
 //! What `site list` and `site show` answer about one site.
 
+use std::fmt::Write as _;
+
 use sealift_model::digest::hex;
 use sealift_model::{Sequence, SiteId, StreamId, Timestamp};
 use serde::Serialize;
@@ -93,19 +95,19 @@ impl StreamAnswer {
 
     pub(super) fn human(&self, site: &SiteId) -> String {
         let mut text = format!("stream {}:\n", self.stream);
-        text += &match self.acknowledged {
-            Some(sequence) => format!("  holds: bundle {sequence}\n"),
-            None => "  holds: nothing that it acknowledged\n".to_owned(),
+        let _ = match self.acknowledged {
+            Some(sequence) => writeln!(text, "  holds: bundle {sequence}"),
+            None => writeln!(text, "  holds: nothing that it acknowledged"),
         };
         for Made { sequence, marked, written } in &self.made_since {
             let written = if *written { "" } else { ", not on a medium yet" };
-            text += &format!("  made for it since: bundle {sequence}, {marked}{written}\n");
+            let _ = writeln!(text, "  made for it since: bundle {sequence}, {marked}{written}");
         }
         if self.may_hold_nothing {
             return text
                 + "  next bundle: complete, as it may hold nothing; if you know better: --possible FIRST..LAST\n";
         }
-        text += &format!("  next bundle: valid from {}\n", joined(self.possible.iter().copied()));
+        let _ = writeln!(text, "  next bundle: valid from {}", joined(self.possible.iter().copied()));
         text + &format!("  Next: sealift-mirror bundle build --stream {} --for {site} --to DIR\n", self.stream)
     }
 }
