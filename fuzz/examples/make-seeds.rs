@@ -233,5 +233,62 @@ fn debian(dir: &Path) -> Done {
     gzip.write_all(INDEX.as_bytes())?;
     put(dir, "compressed_index/gz", &[&[2], &gzip.finish()?[..]].concat())?;
     put(dir, "compressed_index/zst", &[&[1], &zstd[..]].concat())?;
-    put(dir, "compressed_index/plain", &[&[3], INDEX.as_bytes()].concat())
+    put(dir, "compressed_index/plain", &[&[3], INDEX.as_bytes()].concat())?;
+    packages(dir)
+}
+
+/// Packages with each packing that is read, a long name, and a member that dpkg passes over.
+fn packages(dir: &Path) -> Done {
+    let long = format!("./usr/share/{}/x\0", "d".repeat(120));
+    let control = tar(&[("./control", b'0', b"Package: a\nVersion: 1\n")]);
+    let entries: [(&str, u8, &[u8]); 5] = [
+        ("./", b'5', b""),
+        ("./usr/bin/a", b'0', b"\x7fELF"),
+        ("./usr/bin/b", b'2', b""),
+        ("././@LongLink", b'L', long.as_bytes()),
+        ("./usr/share/dd", b'0', b"content"),
+    ];
+    let data = tar(&entries);
+    let mut xz = liblzma::write::XzEncoder::new(Vec::new(), 1);
+    xz.write_all(&data)?;
+    let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    gzip.write_all(&data)?;
+    let zstd = zstd::encode_all(&data[..], 3)?;
+    let forms = [("", data), (".xz", xz.finish()?), (".gz", gzip.finish()?), (".zst", zstd)];
+    for (ending, data) in forms {
+        let (name, data_name) = (format!("deb/data{ending}.deb"), format!("data.tar{ending}"));
+        let members: [(&str, &[u8]); 4] =
+            [("debian-binary", b"2.0\n"), ("_gpgorigin", b"x"), ("control.tar", &control), (&data_name, &data)];
+        put(dir, &name, &ar(&members))?;
+    }
+    Ok(())
+}
+
+fn ar(members: &[(&str, &[u8])]) -> Vec<u8> {
+    let mut out = b"!<arch>\n".to_vec();
+    for (name, bytes) in members {
+        out.extend(format!("{name:<16}{:<12}{:<6}{:<6}{:<8}{:<10}`\n", 0, 0, 0, 100_644, bytes.len()).bytes());
+        out.extend(*bytes);
+        out.resize(out.len().next_multiple_of(2), b'\n');
+    }
+    out
+}
+
+fn tar(entries: &[(&str, u8, &[u8])]) -> Vec<u8> {
+    let mut out = Vec::new();
+    for (name, kind, content) in entries {
+        let mut block = [0_u8; 512];
+        block[..name.len()].copy_from_slice(name.as_bytes());
+        block[124..136].copy_from_slice(format!("{:011o}\0", content.len()).as_bytes());
+        block[148..156].copy_from_slice(b"        ");
+        block[156] = *kind;
+        block[257..265].copy_from_slice(b"ustar  \0");
+        let sum: u32 = block.iter().map(|b| u32::from(*b)).sum();
+        block[148..156].copy_from_slice(format!("{sum:06o}\0 ").as_bytes());
+        out.extend(block);
+        out.extend(*content);
+        out.resize(out.len().next_multiple_of(512), 0);
+    }
+    out.resize(out.len() + 1024, 0);
+    out
 }

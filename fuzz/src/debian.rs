@@ -3,6 +3,7 @@
 use std::io::Read as _;
 
 use sealift_model::RelPath;
+use sealift_pkg::deb::{DebLimits, DebSummary, read_deb};
 use sealift_pkg::decompress::{Compression, open_index};
 use sealift_pkg::index::IndexReader;
 use sealift_pkg::openpgp::{Keyring, verify_detached, verify_inrelease};
@@ -80,6 +81,30 @@ pub fn compressed_index(data: &[u8]) {
     let mut content = Vec::new();
     let _ = reader.take(MOST + 1).read_to_end(&mut content);
     assert!(content.len() as u64 <= MOST, "more than the limit");
+}
+
+/// Target `deb`: what is handed over is bounded and whole, and the same whether it is read or passed over.
+pub fn deb(data: &[u8]) {
+    let limits = DebLimits { members: 8, entries: 1000, unpacked: MOST, ratio: 1000, free: MOST };
+    let (mut names, mut total) = (Vec::new(), 0);
+    let read = read_deb(data, &limits, &mut |inside, content| {
+        let read = std::io::copy(content, &mut std::io::sink())?;
+        assert_eq!(read, inside.size, "a file that is not whole");
+        assert!(!inside.path.contains(char::is_control), "a path that a terminal would obey");
+        total += read;
+        names.push(inside.name());
+        Ok(())
+    });
+    assert!(total <= MOST + data.len() as u64, "more than the limit");
+    let mut passed = Vec::new();
+    let skipped = read_deb(data, &limits, &mut |inside, _| {
+        passed.push(inside.name());
+        Ok(())
+    });
+    assert_eq!(read.is_ok(), skipped.is_ok());
+    let Ok(DebSummary { files, bytes, .. }) = read else { return };
+    assert_eq!((files, bytes), (names.len() as u64, total));
+    assert_eq!(names, passed);
 }
 
 /// Target `apt_sources`: both forms.

@@ -77,6 +77,7 @@ pub fn promote(writer: &mut Writer, channel: &ChannelId, bundle: &str) -> Result
     let subject = EventSubject {
         bundle: Some(row.manifest),
         channel: Some(channel.clone()),
+        content: None,
         sequence: Some(row.sequence),
         stream: Some(row.stream),
     };

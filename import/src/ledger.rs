@@ -94,6 +94,9 @@ pub struct EventSubject {
     /// A channel.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub channel: Option<ChannelId>,
+    /// A content of `bundle`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub content: Option<Digest>,
     /// A sequence of `stream`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub sequence: Option<Sequence>,

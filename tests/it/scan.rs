@@ -11,6 +11,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
+use sealift_keys::{KdfParams, Passphrase, person};
 use sealift_model::Digest;
 use serde_json::Value;
 
@@ -179,12 +180,22 @@ fn an_infected_package_is_named_withheld_and_never_published() {
     let store = line.files("isolated/store");
     assert!(!store.iter().any(|file| file.contains(&digest)), "it is not in the store");
     line.import("scrub", &[]).done();
-    let ledger = line.import("ledger show", &["--last", "0"]).done();
-    assert!(ledger.contains(&format!("sha256:{digest}")) && ledger.contains("compass is not used here"), "{ledger}");
+    let ledger = fs::read_to_string(line.path("isolated/ledger.jsonl")).unwrap();
+    assert!(ledger.contains(&digest) && ledger.contains("compass is not used here"), "{ledger}");
 
     // Another bundle that lists it does not bring it back, nor does taking the scanner away.
     let without = fs::read_to_string(line.path("isolated/import.toml")).unwrap();
     fs::write(line.path("isolated/import.toml"), without.split("[[scanner]]").next().unwrap()).unwrap();
+    line.import("publish", &[]).done();
+    assert!(!packages(&line).contains("Package: compass\n"));
+
+    // Nor does an index that is lost and made anew.
+    let keys = env!("CARGO_BIN_EXE_t-sealift-keys");
+    let shown = line.run(keys, &["fingerprint", "keys/root.json", "--json", "-q"]).done();
+    let shown: Value = serde_json::from_str(&shown).unwrap();
+    fs::remove_file(line.path("isolated/index.sqlite")).unwrap();
+    let fingerprint = shown["fingerprint"].as_str().unwrap();
+    line.import("trust recover", &["--root", "keys/root.json", "--fingerprint", fingerprint]).done();
     line.import("publish", &[]).done();
     assert!(!packages(&line).contains("Package: compass\n"));
 }
@@ -219,18 +230,50 @@ fn only_packages_that_were_scanned_can_be_withheld() {
 
 #[test]
 fn what_people_said_of_a_scan_does_not_open_the_gate() {
+    let line = Line::new();
+    line.mirror("sync", &[]).done();
+    line.site("isolated");
+    with_clamd(&line);
+    let keys = |words: &str| {
+        line.run(env!("CARGO_BIN_EXE_t-sealift-keys"), &words.split_whitespace().collect::<Vec<_>>()).done()
+    };
+    let passphrase = Passphrase::from_file(&line.path("passphrase")).unwrap();
+    let cost = KdfParams { m_kib: 64, t: 1, p: 1 };
+    person::create(&line.path("people"), &"alice".parse().unwrap(), &passphrase, cost).unwrap();
+    keys("root draft keys/root.json -o 2.draft");
+    keys("root add-person 2.draft alice --key people/alice.pub --may scan");
+    keys("root policy 2.draft --kind scan 1");
+    keys("sign 2.draft --key keys/keys/root-1.key --passphrase-file passphrase");
+    keys("root publish 2.draft --to keys");
+    line.build("media", &[]).done();
+    fs::create_dir_all(line.path("said")).unwrap();
+    keys("scan media --result pass --scanner x --key people/alice.key --passphrase-file passphrase --out said");
+    let said = fs::read_dir(line.path("said")).unwrap().next().unwrap().unwrap().path();
+    let attach = ["--stream", "patches", "--keys", "keys", "--to", "media", said.to_str().unwrap()];
+    line.mirror("bundle attach", &attach).done();
+
+    received(&line, "clamd");
+    let said = line.import("scan", &[]).failed(3, &[]);
+    assert!(said.contains("NO VERDICT"), "{said}");
+    FakeClamd::start(&line.path("clamd.ctl"), VERSION, "no such word");
+    let said = line.import("scan", &[]).done();
+    assert!(said.contains("scanned by alice"), "it is shown as information: {said}");
+}
+
+#[test]
+fn a_verdict_of_somebody_else_stops_the_work() {
     let line = Line::with_bundle();
     with_clamd(&line);
-    // A verdict that another key signed, with every content called clean.
     received(&line, "clamd");
     FakeClamd::start(&line.path("clamd.ctl"), VERSION, "no such word");
     line.site("other");
-    fs::create_dir_all(line.path("isolated/verdicts")).unwrap();
+    let forged = line.path("isolated/verdicts/001800000000-0123456789abcdef.dsse.json");
+    fs::create_dir_all(forged.parent().unwrap()).unwrap();
+    fs::set_permissions(forged.parent().unwrap(), fs::Permissions::from_mode(0o700)).unwrap();
     let key = sealift_site::SiteKeys::open(&line.path("other/site")).unwrap().statement;
-    fs::write(line.path("isolated/verdicts/001800000000-0123456789abcdef.dsse.json"), key.sign_dsse(b"{}")).unwrap();
-    fs::set_permissions(line.path("isolated/verdicts"), fs::Permissions::from_mode(0o700)).unwrap();
+    fs::write(&forged, key.sign_dsse(b"{}")).unwrap();
     line.import("scan", &[]).failed(11, &["no verdict of this site", "take it out of the way"]);
-    fs::remove_file(line.path("isolated/verdicts/001800000000-0123456789abcdef.dsse.json")).unwrap();
+    fs::remove_file(forged).unwrap();
     line.import("scan", &[]).done();
 }
 

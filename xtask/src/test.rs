@@ -10,6 +10,7 @@ mod fuzz;
 mod media;
 mod python;
 mod real;
+pub mod sneakernet;
 mod ssh;
 mod tuf_client;
 
@@ -37,9 +38,11 @@ const NEEDS: &[&str] = &[
     "openssh-server",
     "openssh-client",
     "strace",
+    "clamav-daemon",
+    "clamdscan",
 ];
 
-/// Tests that need root and mounts of their own: full disks, read-only media.
+/// Tests that need root and mounts of their own, or a daemon: full disks, read-only media, the scan gate.
 const REAL_FAULTS: [&str; 6] = ["--package", "sealift-tests", "--features", "real", "--test", "real"];
 
 /// Runs everything, or only the real journey; true if nothing failed.
@@ -51,6 +54,7 @@ pub fn run(only_real: bool) -> bool {
         before_real(&mut tally);
     }
     cargo_test(&mut tally, "faults of real machines", &REAL_FAULTS);
+    tally.stage("three gigabytes on small media, one lost and one damaged", sneakernet::run);
     match tally.stage("demo on real Debian packages and hosts", real_demo) {
         Some(journey) if after_real(&mut tally, &journey) => remove(&journey),
         Some(journey) => println!("left to look at: {}", journey.shell.dir().display()),

@@ -182,7 +182,8 @@ fn describe(bundle: &BundleScan, out: &mut String) {
         let _ = writeln!(out, "  waits for {line}");
     }
     if bundle.accepted {
-        let _ = writeln!(out, "  Every scanner called all of it clean. Accepted.");
+        let people = if bundle.people.is_empty() { String::new() } else { format!(" People: {}.", bundle.people) };
+        let _ = writeln!(out, "  Every scanner called all of it clean. Accepted.{people}");
     } else {
         let _ = writeln!(out, "  Not accepted; it goes on waiting in the quarantine.");
     }

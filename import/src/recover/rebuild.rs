@@ -194,11 +194,10 @@ impl History {
     }
 }
 
-/// Reads what a line says was left out of a bundle: `sha256:<64 hex> …`.
+/// Reads what a line says is withheld, of which bundle, and why.
 fn withheld(line: &Line) -> Option<(Digest, Digest, String)> {
-    let manifest = line.subject.bundle.filter(|_| line.event == EventKind::Withheld)?;
-    let (digest, reason) = line.detail.strip_prefix("sha256:")?.split_once(' ')?;
-    Some((digest.parse().ok()?, manifest, reason.to_owned()))
+    let subject = Some(&line.subject).filter(|_| line.event == EventKind::Withheld)?;
+    Some((subject.content?, subject.bundle?, line.detail.clone()))
 }
 
 fn fill_channel(change: &Change<'_>, layout: &Layout, name: &ChannelId, channel: &Channel) -> Result<(), StateError> {

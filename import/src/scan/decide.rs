@@ -26,6 +26,8 @@ pub struct BundleScan {
     pub scanned: Scanned,
     /// Whether it is part of the repository now.
     pub accepted: bool,
+    /// What people said of it (`scanned by alice`): information, no verdict.
+    pub people: String,
     /// What it waits for besides, a line each.
     pub waits_for: Vec<String>,
 }
@@ -106,9 +108,12 @@ pub fn scan(
             record(writer, waiting, &desk.asked, &scanned)?;
         }
         progress.done(&format!("Scanned {} of bundle {}.", contents(scanned.given), waiting.name()));
-        let (accepted, waits_for) =
-            if scanned.gate.is_open() { complete(writer, waiting, progress)? } else { (false, Vec::new()) };
-        report.bundles.push(BundleScan { name: waiting.name(), scanned, accepted, waits_for });
+        let done = if scanned.gate.is_open() { Some(complete(writer, waiting, progress)?) } else { None };
+        let people =
+            done.as_ref().and_then(|done| done.as_ref().ok()).map(|done| crate::receive::agreed(&done.agreement));
+        let people = people.unwrap_or_default().trim_start_matches("; ").to_owned();
+        let (accepted, waits_for) = outcome(done);
+        report.bundles.push(BundleScan { name: waiting.name(), scanned, accepted, people, waits_for });
     }
     Ok(report)
 }
@@ -147,7 +152,7 @@ pub fn accept_without_infected(
     let gate = Desk::open(writer, None)?.gate(writer, &bundle)?;
     check(&gate, &name)?;
     withhold(writer, &bundle, &gate, reason)?;
-    let (accepted, waits_for) = complete(writer, &bundle, progress)?;
+    let (accepted, waits_for) = outcome(Some(complete(writer, &bundle, progress)?));
     Ok(WithheldReport { name, withheld: gate.infected, accepted, waits_for })
 }
 
@@ -174,8 +179,8 @@ fn check(gate: &Gate, bundle: &str) -> Result<(), DecideError> {
 fn withhold(writer: &mut Writer, bundle: &Waiting, gate: &Gate, reason: &str) -> Result<(), StateError> {
     let mut seen = BTreeSet::new();
     for infected in gate.infected.iter().filter(|infected| seen.insert(infected.sha256)) {
-        let detail = format!("{} {}: {reason}", infected.sha256.tagged(), infected.describe());
-        let event = writer.event(EventKind::Withheld, subject(bundle), &detail);
+        let subject = EventSubject { content: Some(infected.sha256), ..subject(bundle) };
+        let event = writer.event(EventKind::Withheld, subject, &format!("{}: {reason}", infected.describe()));
         writer.commit(&event, |tx| tx.withhold(infected.sha256, bundle.id, reason))?;
     }
     Ok(())
@@ -185,9 +190,15 @@ fn complete(
     writer: &mut Writer,
     bundle: &Waiting,
     progress: &dyn Progress,
-) -> Result<(bool, Vec<String>), ReceiveError> {
-    let done: Result<Accepted, Missing> = complete_waiting(writer, (&bundle.stream, bundle.sequence), progress)?;
-    Ok(done.map_or_else(|missing| (false, missing.lines()), |_| (true, Vec::new())))
+) -> Result<Result<Accepted, Missing>, ReceiveError> {
+    complete_waiting(writer, (&bundle.stream, bundle.sequence), progress)
+}
+
+/// Tells whether a bundle was accepted, and what it waits for if not.
+fn outcome(done: Option<Result<Accepted, Missing>>) -> (bool, Vec<String>) {
+    done.map_or((false, Vec::new()), |done| {
+        done.map_or_else(|missing| (false, missing.lines()), |_| (true, Vec::new()))
+    })
 }
 
 fn record(writer: &mut Writer, waiting: &Waiting, asked: &[Asked], scanned: &Scanned) -> Result<(), StateError> {
