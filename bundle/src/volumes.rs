@@ -222,16 +222,21 @@ impl VolumeSet {
         Ok((set, payload))
     }
 
-    /// Returns what a set of the same data without parity would say.
-    pub fn without_parity(&self) -> NewSet {
+    /// Returns what the set says.
+    pub fn to_new(&self) -> NewSet {
         let assigned = self.assigned.iter().filter(|(_, (_, volume))| *volume > 0);
         NewSet {
             purpose: self.purpose,
-            volumes: self.data_volumes(),
+            volumes: self.volumes,
             assigned: assigned.map(|(blob, (_, volume))| (*blob, *volume)).collect(),
             split: self.split.clone(),
-            parity: None,
+            parity: self.parity.clone(),
         }
+    }
+
+    /// Returns what a set of the same data without parity would say.
+    pub fn without_parity(&self) -> NewSet {
+        NewSet { volumes: self.data_volumes(), parity: None, ..self.to_new() }
     }
 
     /// Returns the digest of the payload, which names the set.

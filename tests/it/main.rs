@@ -30,6 +30,7 @@ mod sites;
 mod trust_vectors;
 mod upstream;
 mod vectors;
+mod volumes;
 mod wrong_root;
 
 /// A file that is not named above would be compiled by nobody and pass for ever.

@@ -41,6 +41,8 @@ enum Task {
         #[arg(long)]
         real: bool,
     },
+    /// Run only the story of three gigabytes on small media
+    Sneakernet,
     /// Run one fuzz target; without a name, list them
     Fuzz {
         /// The target
@@ -105,6 +107,7 @@ fn run(task: Task) -> anyhow::Result<bool> {
     match task {
         Task::Demo(args) => demo::run(&args).map(|_| true),
         Task::Test { real } => Ok(test::run(real)),
+        Task::Sneakernet => test::sneakernet::run().map(|()| true),
         Task::Fuzz { target: Some(target), seconds } => fuzz::one(&target, seconds),
         Task::Fuzz { target: None, .. } => {
             fuzz::targets()?.iter().for_each(|target| println!("{target}"));

@@ -31,7 +31,9 @@ pub fn judge(set: &VolumeSet, there: &dyn Fn(&Digest) -> bool) -> Judgement {
     for lost in lost {
         // One piece may stand twice in a row of parity.
         if seen.insert((lost.piece.volume, lost.piece.sha256)) {
-            let hopeless = beyond.iter().any(|(from, to)| lost.first <= *to && *from <= lost.last);
+            let last =
+                beyond.partition_point(|(from, _)| *from <= lost.last).checked_sub(1).and_then(|at| beyond.get(at));
+            let hopeless = last.is_some_and(|(_, to)| lost.first <= *to);
             if hopeless { judged.hopeless.push(lost.piece) } else { judged.possible.push(lost.piece) }
         }
     }

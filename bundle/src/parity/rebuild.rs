@@ -1,6 +1,6 @@
 //! Rebuilds lost pieces, stripe by stripe.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 use std::io::{self, Read};
 
 use reed_solomon_simd::{ReedSolomonDecoder, ReedSolomonEncoder};
@@ -47,6 +47,8 @@ pub fn rebuild(
 /// The stripes of a set, of which the last one computed is kept: small pieces lie many in one.
 struct Stripes<'a> {
     rows: &'a [Layout],
+    /// Where each piece begins in its row.
+    starts: HashMap<(usize, Digest), u64>,
     readers: Vec<RowReader<'a>>,
     access: Access<'a>,
     shard: usize,
@@ -63,8 +65,13 @@ impl<'a> Stripes<'a> {
         let (data, recovery, shard) =
             (usize::from(set.data_volumes()), usize::from(parity.volumes), parity.shard as usize);
         let unfit = |_| ParityError::Code { data, parity: recovery };
+        let starts = rows
+            .iter()
+            .enumerate()
+            .flat_map(|(row, layout)| layout.pieces.iter().map(move |(start, digest, _)| ((row, *digest), *start)));
         Ok(Self {
             rows,
+            starts: starts.collect(),
             readers: rows.iter().map(|row| RowReader::new(row, access, false)).collect(),
             access,
             shard,
@@ -77,8 +84,7 @@ impl<'a> Stripes<'a> {
 
     fn take(&mut self, piece: &Piece, batch: &sealift_fs::Batch<'_>) -> Result<(), ParityError> {
         let row = usize::from(piece.volume).saturating_sub(1);
-        let place = self.rows.get(row).and_then(|l| l.pieces.iter().find(|(_, digest, _)| *digest == piece.sha256));
-        let at = place.map_or(0, |(start, _, _)| *start);
+        let at = self.starts.get(&(row, piece.sha256)).copied().unwrap_or(0);
         let mut range = Range { stripes: self, row, at, end: at.saturating_add(piece.size), failed: None };
         let stored = batch.insert_stream(&mut range, &piece.sha256, piece.size, &Silent);
         match (range.failed, stored) {

@@ -1,7 +1,7 @@
 //! The corpus: real packages fetched by apt, as a small archive signed with a throwaway key. Made once and kept.
 
 use std::fs;
-use std::io::Write as _;
+use std::io::{Read as _, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
@@ -32,6 +32,29 @@ impl Corpus {
             corpus.fetch(&shell, count)?;
             corpus.index(&shell)?;
         }
+        Ok(corpus)
+    }
+
+    /// Makes `count` packages of `bytes` random bytes each in `dir`: as good as real ones where only size counts.
+    pub fn generate(dir: &Path, count: usize, bytes: u64) -> anyhow::Result<Self> {
+        fs::create_dir_all(dir.join("pool"))?;
+        let shell = Shell::new(&dir.canonicalize()?, Path::new("/nonexistent")).quiet();
+        let corpus = Self { dir: shell.dir().to_owned(), architecture: "amd64".to_owned() };
+        let tree = corpus.dir.join("tree");
+        for number in 0..count {
+            fs::create_dir_all(tree.join("DEBIAN"))?;
+            let control = format!(
+                "Package: insecure-test-{number}\nVersion: 1.0\nArchitecture: all\nMaintainer: {SIGNER}\nDescription: \
+                 random bytes\n"
+            );
+            fs::write(tree.join("DEBIAN/control"), control)?;
+            let mut random = fs::File::open("/dev/urandom")?.take(bytes);
+            std::io::copy(&mut random, &mut fs::File::create(tree.join("random"))?)?;
+            let name = format!("pool/insecure-test-{number}_1.0_all.deb");
+            shell.answer("dpkg-deb", &["-Znone", "--root-owner-group", "--build", "tree", &name])?;
+        }
+        fs::remove_dir_all(&tree)?;
+        corpus.index(&shell)?;
         Ok(corpus)
     }
 
