@@ -13,8 +13,10 @@ use serde::{Deserialize, Serialize};
 use crate::text::Line;
 
 mod event;
+mod parts;
 
-pub use event::{Details, Event, Goes, KeyHex, Load, LoadError, Manner, MediumKind, Outcome, Policy, Power, Writing};
+pub use event::{Event, Goes};
+pub use parts::{Details, KeyHex, Load, LoadError, Manner, MediumKind, Outcome, Policy, Power, Writing};
 
 /// The predicate type of records.
 pub const PREDICATE_TYPE: &str = "https://example.org/sealift/custody/v1";
