@@ -16,6 +16,7 @@ mod hostile_medium;
 #[path = "../it/line.rs"]
 #[allow(dead_code, reason = "shared with the journeys, which use all of it")]
 mod line;
+mod lying;
 mod mounts;
 mod namespace;
 mod read_only;

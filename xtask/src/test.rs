@@ -40,6 +40,12 @@ const NEEDS: &[&str] = &[
     "strace",
     "clamav-daemon",
     "clamdscan",
+    "nbdkit",
+    "nbdkit-plugin-python",
+    "libnbd-bin",
+    "fuse3",
+    "fusefat",
+    "dosfstools",
 ];
 
 /// Tests that need root and mounts of their own, or a daemon: full disks, read-only media, the scan gate.

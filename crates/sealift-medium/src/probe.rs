@@ -15,7 +15,7 @@ use sealift_fs::{Bypass, Mode, PastCache, PathError, create_dir, free_bytes, med
 use sealift_model::Progress;
 use serde::Serialize;
 
-use block::{BLOCK, Found, Label};
+use block::{BLOCK, Label, Verdict};
 
 /// Room that is left free, so that the file system can keep its own records.
 const HEADROOM: u64 = 4 << 20;
@@ -67,12 +67,12 @@ pub enum ProbeError {
     },
     /// What was written later lies on what was written before.
     #[error(
-        "the medium lies about its size: of {free} bytes that it says are free, it keeps about {kept}; what is written beyond lands on what was there"
+        "the medium lies about its size: of {free} bytes that it says are free, it keeps at most about {kept}; what is written beyond lands on what was there"
     )]
     Wraps {
         /// Said to be free, in bytes.
         free: u64,
-        /// Kept, in bytes.
+        /// Kept at most, in bytes: the quick probe may find a multiple of the real size.
         kept: u64,
     },
     /// What was written does not stay.
@@ -145,12 +145,13 @@ impl Probe<'_> {
         let step = piece.max((room / MARKS).next_multiple_of(MARK));
         let marks = (room.saturating_sub(piece) / step).min(MARKS);
         self.progress.phase("Probing the medium", Some(2 * (piece + marks * MARK)));
-        self.area(piece)?;
-        for number in 0..marks {
-            if !self.skip(number, step.saturating_sub(MARK))? {
+        if !self.area(piece, piece)? {
+            return Ok(false);
+        }
+        for _ in 0..marks {
+            if !self.area(MARK, step)? {
                 return Ok(false);
             }
-            self.area(MARK)?;
         }
         Ok(true)
     }
@@ -160,24 +161,19 @@ impl Probe<'_> {
         let mut left = room;
         while left >= BLOCK as u64 {
             let len = left.min(FILE);
-            self.area(len)?;
+            self.area(len, len)?;
             left -= len;
         }
         Ok(true)
     }
 
-    /// Reserves room that is not written; false if that is not possible.
-    fn skip(&mut self, number: u64, bytes: u64) -> Result<bool, ProbeError> {
-        let file = medium::create_plain(&self.dir.join(format!("room-{number}")))?;
-        let reserved = bytes == 0 || medium::reserve(&file, bytes)?;
-        self.at = self.at.saturating_add(bytes);
-        Ok(reserved)
-    }
-
-    /// Writes a file of marked blocks.
-    fn area(&mut self, len: u64) -> Result<(), ProbeError> {
+    /// Writes a file of marked blocks into the first `len` of `room` bytes that it takes for itself; tells whether it could
+    /// take them before they were written.
+    fn area(&mut self, len: u64, room: u64) -> Result<bool, ProbeError> {
         let path = self.dir.join(format!("blocks-{}", self.areas.len()));
         let mut file = medium::create_plain(&path)?;
+        // Taken at once: room for what is written is chosen as late as the sync, and then close together.
+        let reserved = medium::reserve(&file, room)?;
         let mut buffer = Vec::with_capacity(1 << 20);
         let blocks = len / BLOCK as u64;
         for number in 0..blocks {
@@ -191,13 +187,13 @@ impl Probe<'_> {
         }
         medium::begin_writeback(&file);
         self.areas.push(Area { path, at: self.at, len: blocks * BLOCK as u64 });
-        self.at = self.at.saturating_add(len);
-        Ok(())
+        self.at = self.at.saturating_add(room);
+        Ok(reserved)
     }
 
     /// Reads all files back; the worst that is found decides.
     fn read_back(&self) -> Result<(u64, Bypass), ProbeError> {
-        let (mut bypass, mut total, mut bad) = (Bypass::Direct, 0_u64, Vec::new());
+        let (mut bypass, mut total, mut verdict) = (Bypass::Direct, 0_u64, Verdict::default());
         for area in &self.areas {
             let mut file = PastCache::open(&area.path).map_err(ProbeError::Unreadable)?;
             let mut check = block::Check::new(self.run, area.at);
@@ -207,17 +203,12 @@ impl Probe<'_> {
             });
             total = total.saturating_add(read.map_err(ProbeError::Unreadable)?);
             bypass = bypass.max(file.bypass());
-            bad.extend(check.finish(area.len));
+            verdict = verdict.and(check.finish(area.len));
         }
-        // Which block lies on which other tells the real size; zeros only tell where something is missing.
-        let distance = |(at, found): &(u64, Found)| match found {
-            Found::Block(from) if from > at => Some(from - at),
-            _ => None,
-        };
-        let landed = bad.iter().filter_map(distance).min();
-        match (landed, bad.first()) {
+        // Which block lies on which other tells the real size; zeros only tell that something is missing.
+        match (verdict.nearest, verdict.first) {
             (Some(kept), _) => Err(ProbeError::Wraps { free: self.free, kept }),
-            (None, Some((at, found))) => Err(ProbeError::Loses { free: self.free, at: *at, found: found.describe() }),
+            (None, Some((at, found))) => Err(ProbeError::Loses { free: self.free, at, found: found.describe() }),
             (None, None) => Ok((total, bypass)),
         }
     }

@@ -67,21 +67,43 @@ impl Found {
     }
 }
 
-/// Compares a stream of blocks with what should be there; keeps the first few that differ.
+/// Compares a stream of blocks with what should be there.
 pub(super) struct Check {
     run: u64,
     at: u64,
     start: u64,
     rest: Vec<u8>,
-    bad: Vec<(u64, Found)>,
+    verdict: Verdict,
 }
 
-/// Differences kept of one file.
-const KEPT: usize = 64;
+/// What a comparison showed.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct Verdict {
+    /// The first difference, and where it is.
+    pub(super) first: Option<(u64, Found)>,
+    /// The shortest way from a block's place to where it was found, of blocks that were found before their place.
+    pub(super) nearest: Option<u64>,
+}
+
+impl Verdict {
+    /// Joins the verdicts on two files, this one being the earlier.
+    pub(super) fn and(self, later: Self) -> Self {
+        let nearest = [self.nearest, later.nearest].into_iter().flatten().min();
+        Self { first: self.first.or(later.first), nearest }
+    }
+
+    fn note(&mut self, at: u64, found: Found) {
+        let way = match found {
+            Found::Block(from) => from.checked_sub(at).filter(|way| *way > 0),
+            _ => None,
+        };
+        *self = self.and(Self { first: Some((at, found)), nearest: way });
+    }
+}
 
 impl Check {
     pub(super) fn new(run: u64, at: u64) -> Self {
-        Self { run, at, start: at, rest: Vec::new(), bad: Vec::new() }
+        Self { run, at, start: at, rest: Vec::new(), verdict: Verdict::default() }
     }
 
     pub(super) fn feed(&mut self, piece: &[u8]) {
@@ -90,24 +112,24 @@ impl Check {
         let rest = self.rest.split_off(whole);
         for block in std::mem::replace(&mut self.rest, rest).chunks_exact(BLOCK) {
             let expected = Label { run: self.run, at: self.at };
-            if block != expected.block() && self.bad.len() < KEPT {
+            if block != expected.block() {
                 let found = match Label::of(block) {
                     Some(label) if label.run == self.run => Found::Block(label.at),
                     _ if block.iter().all(|byte| *byte == 0) => Found::Zeros,
                     _ => Found::Other,
                 };
-                self.bad.push((self.at, found));
+                self.verdict.note(self.at, found);
             }
             self.at = self.at.saturating_add(BLOCK as u64);
         }
     }
 
-    /// Returns what differs, and that the file is shorter than `len` if it is.
-    pub(super) fn finish(mut self, len: u64) -> Vec<(u64, Found)> {
+    /// Returns what differs; that the file is shorter than `len` counts.
+    pub(super) fn finish(mut self, len: u64) -> Verdict {
         if self.at.saturating_sub(self.start) < len {
-            self.bad.push((self.at, Found::Missing));
+            self.verdict.note(self.at, Found::Missing);
         }
-        self.bad
+        self.verdict
     }
 }
 
@@ -128,14 +150,22 @@ mod tests {
     fn what_lies_in_a_blocks_place_is_recognised() {
         let block = |run, at| Label { run, at }.block().to_vec();
         let at = |number: u64| number * BLOCK as u64;
-        let stream = [block(7, at(3)), block(7, at(9)), vec![0; BLOCK], block(6, at(6)), vec![1; BLOCK]].concat();
-        let mut check = Check::new(7, at(3));
-        for piece in stream.chunks(1000) {
-            check.feed(piece);
+        let verdict = |blocks: &[Vec<u8>], len| {
+            let mut check = Check::new(7, at(3));
+            for piece in blocks.concat().chunks(1000) {
+                check.feed(piece);
+            }
+            check.finish(at(len))
+        };
+        assert_eq!(verdict(&[block(7, at(3)), block(7, at(4))], 2), Verdict::default());
+        for (found, second) in
+            [(Found::Zeros, vec![0; BLOCK]), (Found::Other, block(6, at(4))), (Found::Other, vec![1; BLOCK])]
+        {
+            let bad = verdict(&[block(7, at(3)), second], 2);
+            assert_eq!(bad, Verdict { first: Some((at(4), found)), nearest: None });
         }
-        let bad = check.finish(at(6));
-        let expected = [Found::Block(at(9)), Found::Zeros, Found::Other, Found::Other, Found::Missing];
-        assert_eq!(bad.iter().map(|(_, found)| *found).collect::<Vec<_>>(), expected);
-        assert_eq!(bad[0].0, at(4));
+        assert_eq!(verdict(&[block(7, at(3))], 2).first, Some((at(4), Found::Missing)));
+        let wrapped = verdict(&[block(7, at(13)), block(7, at(9)), block(7, at(15))], 3);
+        assert_eq!(wrapped, Verdict { first: Some((at(3), Found::Block(at(13)))), nearest: Some(at(5)) });
     }
 }
