@@ -11,6 +11,7 @@ use sealift_model::escape::printable;
 use sealift_model::{Digest, Timestamp};
 
 use crate::state::State;
+use crate::stream::{StreamDir, StreamError};
 
 /// Where reports are kept.
 const REPORTS: &str = "reports";
@@ -100,15 +101,19 @@ pub enum KeepError {
     /// The disk failed.
     #[error(transparent)]
     Fs(#[from] PathError),
+    /// That the bundle was written cannot be noted.
+    #[error(transparent)]
+    Stream(#[from] StreamError),
     /// It breaks a rule of its format.
     #[error("the write report cannot be made")]
     Report(#[from] ReportError),
 }
 
-/// Keeps a report in the mirror's directory, and writes it to `copy` if that is named. Returns where it is kept.
+/// Keeps a report in the mirror's directory, writes it to `copy` if that is named, and notes the bundle as written. Returns
+/// where it is kept.
 pub fn keep_report(
     state: &State,
-    _writer: &Lock,
+    writer: &Lock,
     report: &MediumReport,
     copy: Option<&Path>,
 ) -> Result<PathBuf, KeepError> {
@@ -122,5 +127,7 @@ pub fn keep_report(
     if let Some(copy) = copy {
         sealift_fs::replace(copy, &bytes, Mode::Public)?;
     }
+    // Last: until then the same command writes, or reads, the medium again and makes the report that is missing.
+    StreamDir::of(state.dir(), &report.bundle.stream).mark_written(writer, report.bundle.sequence)?;
     Ok(path)
 }

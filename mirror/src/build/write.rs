@@ -81,7 +81,8 @@ pub(super) fn load_sealed(state: &State, (stream, sequence): (&StreamId, Sequenc
     Ok(Sealed { record, manifest, manifest_bytes, evidence, metadata, roots })
 }
 
-/// Writes a sealed bundle, with the newest trust metadata, to `SEALIFT` below `to`, and reads it back.
+/// Writes a sealed bundle, with the newest trust metadata, to `SEALIFT` below `to`, and reads it back. It counts as written
+/// once the report is kept ([`crate::medium::keep_report`]).
 pub fn write_to(
     state: &State,
     writer: &Lock,
@@ -95,7 +96,7 @@ pub fn write_to(
 /// The same with blobs and pieces from `blobs`.
 pub(super) fn write_from(
     state: &State,
-    writer: &Lock,
+    _writer: &Lock,
     (stream, sequence): (&StreamId, Sequence),
     blobs: &dyn BlobProvider,
     (to, options): (&Path, &WriteOptions<'_>),
@@ -109,11 +110,9 @@ pub(super) fn write_from(
         metadata: &sealed.metadata,
         blobs,
     };
-    let report = write_proven(to, &parts, options, progress).map_err(|source| BuildError::Write {
+    write_proven(to, &parts, options, progress).map_err(|source| BuildError::Write {
         stream: stream.clone(),
         sequence,
         source: Box::new(source),
-    })?;
-    StreamDir::of(state.dir(), stream).mark_written(writer, sequence)?;
-    Ok(report)
+    })
 }
