@@ -25,6 +25,6 @@ fn older_bundle_that_is_still_listed_fills_its_place_and_sets_nothing_back() {
     let before = held(&fs::read_to_string(line.path("isolated/trust/floor.json")).unwrap());
     line.import("receive", &["media"]).done();
     let bundles = line.import("bundles", &["--json"]).done();
-    assert!(bundles.contains("\"sequence\":1,"), "{bundles}");
+    assert!(bundles.contains("\"sequence\": 1,"), "{bundles}");
     assert_eq!(held(&fs::read_to_string(line.path("isolated/trust/floor.json")).unwrap()), before);
 }

@@ -396,9 +396,9 @@ fn parity_that_was_made_of_other_bytes_mends_nothing_and_brings_nothing_in() {
     let round = (0..3).cycle().map(|at| at + 1);
     let assigned = manifest.blobs().into_keys().zip(round).collect();
     // Somebody who may sign sets made parity of zeros.
-    let zeros: BTreeMap<Digest, Vec<u8>> =
-        parity.blobs.iter().map(|b| vec![0; b.size as usize]).map(|b| (Digest::of(&b), b)).collect();
-    let blobs = parity.blobs.iter().map(|b| Piece { sha256: Digest::of(&vec![0; b.size as usize]), ..*b }).collect();
+    let zeros_of = |blob: &Piece| vec![0; usize::try_from(blob.size).unwrap()];
+    let zeros: BTreeMap<Digest, Vec<u8>> = parity.blobs.iter().map(zeros_of).map(|b| (Digest::of(&b), b)).collect();
+    let blobs = parity.blobs.iter().map(|b| Piece { sha256: Digest::of(&zeros_of(b)), ..*b }).collect();
     let parity = Some(sealift_bundle::volumes::Parity { blobs, ..parity });
     let new = NewSet { purpose: SetPurpose::Volumes, volumes: 4, assigned, split: Vec::new(), parity };
     let (set, payload) = VolumeSet::new(new, id, &manifest).unwrap();
