@@ -19,6 +19,7 @@ mod line;
 mod lying;
 mod mounts;
 mod namespace;
+mod paper;
 mod read_only;
 mod unreadable;
 

@@ -5,6 +5,7 @@
 
 mod ceremony;
 mod crash;
+pub mod delta;
 mod differential;
 mod fuzz;
 mod media;
@@ -46,9 +47,14 @@ const NEEDS: &[&str] = &[
     "fuse3",
     "fusefat",
     "dosfstools",
+    "chromium",
+    "zbar-tools",
+    "jq",
+    "openssl",
 ];
 
-/// Tests that need root and mounts of their own, or a daemon: full disks, read-only media, the scan gate.
+/// Tests that need root and mounts of their own, or a daemon: full disks, read-only media, the scan gate; paper as a browser
+/// prints it.
 const REAL_FAULTS: [&str; 6] = ["--package", "sealift-tests", "--features", "real", "--test", "real"];
 
 /// Runs everything, or only the real journey; true if nothing failed.
@@ -61,6 +67,7 @@ pub fn run(only_real: bool) -> bool {
     }
     cargo_test(&mut tally, "faults of real machines", &REAL_FAULTS);
     tally.stage("three gigabytes on small media, one lost and one damaged", sneakernet::run);
+    tally.stage("an incremental bundle of real security updates is weighed", delta::run);
     match tally.stage("demo on real Debian packages and hosts", real_demo) {
         Some(journey) if after_real(&mut tally, &journey) => remove(&journey),
         Some(journey) => println!("left to look at: {}", journey.shell.dir().display()),

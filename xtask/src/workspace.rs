@@ -6,7 +6,8 @@ use std::process::Command;
 use anyhow::{Context as _, ensure};
 
 /// The tools, in the order in which a patch meets them.
-pub const TOOLS: [&str; 5] = ["sealift-keys", "sealift-mirror", "sealift-bundle", "sealift-import", "sealift-apply"];
+pub const TOOLS: [&str; 6] =
+    ["sealift-keys", "sealift-mirror", "sealift-bundle", "sealift-media", "sealift-import", "sealift-apply"];
 
 /// Returns the root of the workspace.
 pub fn root() -> PathBuf {
@@ -42,7 +43,7 @@ pub enum Profile {
 /// with LTO in a release build, for nothing.
 const HELPERS: [&str; 3] = ["miniature-upstream", "loopback-server", "bare-sha2"];
 
-/// Builds the five tools and the programs the demo needs, and returns the directory they lie in.
+/// Builds the six tools and the programs the demo needs, and returns the directory they lie in.
 pub fn build_tools(profile: Profile) -> anyhow::Result<PathBuf> {
     let mut arguments = vec!["build", "--quiet"];
     for tool in TOOLS {
