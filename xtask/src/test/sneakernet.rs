@@ -10,7 +10,6 @@ use std::path::Path;
 use std::time::Instant;
 
 use anyhow::{Context as _, ensure};
-use serde_json::Value;
 
 use crate::bench::corpus::{Corpus, SUITE};
 use crate::demo::server::Server;
