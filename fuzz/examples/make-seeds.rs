@@ -13,6 +13,7 @@ use sealift_model::{Digest, Sequence, Timestamp, json};
 use sealift_pkg::packages::ReleaseText;
 use sealift_pkg::release::ReleaseFile;
 use sealift_site::{RepositoryKey, StatementKey};
+use sealift_trust::need::{Distribution, Have, NeedList};
 use sealift_trust::statement::Remark;
 use sealift_trust::{Held, PersonStatement, PublicKey, Purpose, Receipt, Said, Statement, Subject, dsse};
 use serde_json::{Map, Value, json};
@@ -186,7 +187,32 @@ fn evidence(dir: &Path) -> Done {
     let holds = vec![held("deb12")?, held("deb12-security")?];
     let (agreed, waived) = (Vec::new(), Vec::new());
     let receipt = Receipt { site, issued: now(), ledger_head: Digest::of(b"h"), holds, agreed, waived };
-    put(dir, "receipt/receipt.txt", key.sign_receipt(&receipt).as_bytes())
+    put(dir, "receipt/receipt.txt", key.sign_receipt(&receipt).as_bytes())?;
+    needs(dir, &key)
+}
+
+fn needs(dir: &Path, key: &StatementKey) -> Done {
+    let have = |package: &str, hosts| Have {
+        package: package.into(),
+        version: "1:2-3".into(),
+        architecture: "all".into(),
+        hosts,
+    };
+    let of = |codename: &str, label: Option<&str>| Distribution {
+        codename: codename.into(),
+        architecture: "amd64".into(),
+        label: label.map(Into::into),
+        hosts: 3,
+        have: vec![have("bash", 2), have("libc6", 3)],
+    };
+    let distributions = vec![of("bookworm", None), of("trixie", Some("web"))];
+    let list = NeedList { site: key.site().clone(), issued: now(), as_of: now(), left_out: 1, distributions };
+    put(dir, "need_list/need.txt", key.sign_need(&list).as_bytes())?;
+    let tracker = json!({ "a": { "CVE-2026-0001": { "releases": {
+        "b": { "status": "resolved", "fixed_version": "2", "urgency": "high**", "repositories": { "b": "1" } },
+        "c": { "status": "open", "urgency": "not yet assigned" },
+    } } } });
+    put(dir, "advisories/tracker.json", tracker.to_string().as_bytes())
 }
 
 fn keys(dir: &Path) -> Done {

@@ -3,12 +3,13 @@
 use std::io::Read as _;
 
 use sealift_model::RelPath;
+use sealift_pkg::advisories::Advisories;
 use sealift_pkg::deb::{DebLimits, DebSummary, read_deb};
 use sealift_pkg::decompress::{Compression, open_index};
 use sealift_pkg::index::IndexReader;
 use sealift_pkg::openpgp::{Keyring, verify_detached, verify_inrelease};
 use sealift_pkg::packages::with_filename;
-use sealift_pkg::{PackageEntry, Release, relation, sources, status};
+use sealift_pkg::{PackageEntry, Release, Version, relation, sources, status};
 
 use crate::now;
 
@@ -113,5 +114,15 @@ pub fn apt_sources(data: &[u8]) {
     for name in ["fuzz.list", "fuzz.sources"] {
         let Ok(list) = sources::parse(name, text) else { continue };
         let _ = list.skipped.iter().map(|skipped| format!("{} {}", skipped.place, skipped.reason)).count();
+    }
+}
+
+/// Target `advisories`: what is between two versions is newer than one and not newer than the other.
+pub fn advisories(data: &[u8]) {
+    let Ok(all) = Advisories::parse(data) else { return };
+    let (from, to) = (Version::new("1"), Version::new("2"));
+    let (from, to) = (from.expect("a literal version is one"), to.expect("a literal version is one"));
+    for fix in all.between("a", "b", (Some(&from), &to)) {
+        assert!(fix.version.compare(&from).is_gt() && fix.version.compare(&to).is_le(), "a fix that is not new");
     }
 }

@@ -1,6 +1,7 @@
-//! DSSE envelopes, the statements in them, and receipts: what says who said something.
+//! DSSE envelopes, the statements in them, receipts and need-lists: what says who said something.
 
 use sealift_model::Digest;
+use sealift_trust::need::{self, NeedList};
 use sealift_trust::policy::judge;
 use sealift_trust::{Envelope, PersonStatement, PublicKey, Receipt, Root, Signed, Statement, StatementKind};
 
@@ -53,6 +54,19 @@ pub fn receipt(data: &[u8]) {
     assert!(data.starts_with(text.as_bytes()), "a receipt with a second spelling");
     let rest = data.get(text.len()..).unwrap_or_default();
     assert!(rest.starts_with(b"signature: ") && rest.len() == 11 + 128 + 1, "a receipt with something after it");
+}
+
+/// Target `need_list`: has one spelling, of words without control characters, and merging it with itself is one again.
+pub fn need_list(data: &[u8]) {
+    let _ = NeedList::parse_verified(data, &[[7; 32]]);
+    let Ok(verified) = NeedList::parse_verified(data, &[]) else { return };
+    let text = verified.list.unsigned_text(&verified.key);
+    assert!(data.starts_with(text.as_bytes()), "a need-list with a second spelling");
+    assert!(text.bytes().all(|byte| byte == b'\n' || (b' '..=b'~').contains(&byte)), "more than plain text");
+    let twice = [verified.list.distributions.clone(), verified.list.distributions.clone()].concat();
+    let list = NeedList { distributions: need::merge(twice), ..verified.list.clone() };
+    assert_eq!(list.hosts(), verified.list.hosts().saturating_mul(2));
+    assert!(list.is_well_formed() || list.distributions.iter().any(|one| one.hosts > need::MAX_HOSTS));
 }
 
 fn key() -> PublicKey {

@@ -11,7 +11,7 @@ use crate::state::State;
 
 #[derive(Debug, Args)]
 pub(in crate::cli) struct NeedArgs {
-    /// What the hosts of this need-list lack, with what that needs; may be repeated
+    /// Go by what the hosts of this need-list lack, with what that needs; may be repeated
     #[arg(long = "need", value_name = "FILE")]
     files: Vec<PathBuf>,
 }

@@ -10,6 +10,7 @@ use sealift_model::StreamId;
 use sealift_term::{CommandError, Exit, Table, Term, bytes};
 use serde::Serialize;
 
+use super::need::NeedArgs;
 use super::{Place, error};
 use crate::config::StreamConfig;
 use crate::selection::{self, SelectionError, StreamSelection};
@@ -25,6 +26,8 @@ pub(super) enum SelectVerb {
 pub(super) struct PlanArgs {
     /// Only this stream
     stream: Option<StreamId>,
+    #[command(flatten)]
+    need: NeedArgs,
 }
 
 #[derive(Debug, Serialize)]
@@ -67,6 +70,7 @@ pub(super) fn run(verb: &SelectVerb, place: &Place, term: Term) -> Result<ExitCo
     let SelectVerb::Plan(args) = verb;
     let state = place.open()?;
     let streams = chosen(&state, args.stream.as_ref())?;
+    let needs = args.need.take(&state)?;
     let mut heads = BTreeMap::new();
     for upstream in streams.iter().flat_map(|stream| &stream.upstreams) {
         if let Some(head) = state.head(upstream).map_err(|e| error::state(&e))? {
@@ -75,7 +79,12 @@ pub(super) fn run(verb: &SelectVerb, place: &Place, term: Term) -> Result<ExitCo
     }
     let mut answers = Vec::new();
     for stream in streams {
-        let selected = selection::select_stream(stream, &heads, state.store()).map_err(|e| failed(&e))?;
+        let selected = if needs.is_empty() {
+            selection::select_stream(stream, &heads, state.store())
+        } else {
+            selection::need::select(stream, &heads, state.store(), &needs).map(|found| found.selection)
+        };
+        let selected = selected.map_err(|e| failed(&e))?;
         answers.push(StreamAnswer::of(selected, state.store()));
     }
     term.answer(&Answer { streams: answers }, human);

@@ -110,7 +110,7 @@ impl World {
         self.sync_some(day, offers, |_| true);
     }
 
-    fn head(&self, state: &State, day: u64, index: &[u8]) -> Head {
+    pub fn head(&self, state: &State, day: u64, index: &[u8]) -> Head {
         let listed = ReleaseFile {
             name: rel("main/binary-amd64/Packages"),
             size: index.len() as u64,

@@ -6,6 +6,7 @@ mod codes;
 mod command;
 mod kit;
 mod needs;
+mod needs_apt;
 mod people;
 mod receipts;
 mod repairs;

@@ -158,6 +158,15 @@ fn hosts_are_not_sent_what_they_have() {
 }
 
 #[test]
+fn a_later_alternative_that_hosts_have_does_for_the_first() {
+    let entries =
+        [("app", "1", "Depends: usrmerge | merged\n"), ("usrmerge", "37", "Depends: perl\n"), ("perl", "5", "")];
+    let base = BasePackage { package: "merged".into(), version: Version::new("37").unwrap(), provides: None };
+    assert_eq!(titles(&entries, &["app"], &ClosureOptions { base: vec![base], ..options() }), ["app=1"]);
+    assert_eq!(titles(&entries, &["app"], &options()), ["app=1", "perl=5", "usrmerge=37"]);
+}
+
+#[test]
 fn essential_and_recommended_come_along_when_asked() {
     let entries = [
         ("app", "1", "Recommends: nice, gone\n"),

@@ -233,8 +233,20 @@ impl<'a> Universe<'a> {
         unmet
     }
 
+    /// Returns what meets a relation, alternative by alternative; those that hosts have come first, since they need not come.
     fn version_sets(&self, relation: &Relation<'a>) -> Vec<VersionSetId> {
-        relation.alternatives.iter().flat_map(|alternative| self.wanted(alternative)).collect()
+        let mut alternatives: Vec<_> =
+            relation.alternatives.iter().map(|alternative| self.wanted(alternative)).collect();
+        if !self.options.base.is_empty() {
+            alternatives.sort_by_key(|sets| !sets.iter().any(|set| self.has_base(*set)));
+        }
+        alternatives.concat()
+    }
+
+    fn has_base(&self, set: VersionSetId) -> bool {
+        let tables = self.tables.borrow();
+        let matching = tables.version_sets.get(set.0 as usize).map(|set| set.matching.as_slice());
+        matching.unwrap_or_default().iter().any(|id| matches!(self.choice(*id), Choice::Base(_)))
     }
 
     /// Returns the sets of packages that satisfy one alternative: the package itself, then its providers.
