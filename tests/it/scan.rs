@@ -261,6 +261,21 @@ fn what_people_said_of_a_scan_does_not_open_the_gate() {
 }
 
 #[test]
+fn content_that_a_cut_run_left_in_the_store_is_scanned() {
+    let line = Line::with_bundle_of(sealift_tests::miniature::Variant::FailingPostinst);
+    with_clamd(&line);
+    for blob in line.files("media/SEALIFT/blobs/sha256") {
+        let place = line.path("isolated/store/sha256").join(&blob[..2]);
+        fs::create_dir_all(&place).unwrap();
+        fs::copy(line.path("media/SEALIFT/blobs/sha256").join(&blob), place.join(&blob)).unwrap();
+    }
+    received(&line, "clamd");
+    FakeClamd::start(&line.path("clamd.ctl"), VERSION, PLANTED);
+    let said = line.import("scan", &[]).failed(12, &[]);
+    assert!(said.contains("INFECTED debian-security/pool/main/c/compass"), "{said}");
+}
+
+#[test]
 fn a_verdict_of_somebody_else_stops_the_work() {
     let line = Line::with_bundle();
     with_clamd(&line);

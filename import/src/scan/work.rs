@@ -137,7 +137,7 @@ impl Desk {
         progress: &dyn Progress,
     ) -> Result<Scanned, ScanError> {
         let holdings = Holdings::of(writer).map_err(StateError::from)?;
-        let entries = to_judge(writer, waiting, &holdings)?;
+        let entries = to_judge(writer, waiting)?;
         let here: Vec<&FileEntry> = entries.iter().copied().filter(|entry| holdings.has(entry)).collect();
         let jobs = self.jobs(writer, &here);
         let bytes = jobs.iter().map(|job| job.entry.size).fold(0, u64::saturating_add);
@@ -154,8 +154,7 @@ impl Desk {
     /// # Errors
     /// The state directory.
     pub fn gate(&self, writer: &Writer, waiting: &Waiting) -> Result<Gate, StateError> {
-        let holdings = Holdings::of(writer)?;
-        Ok(self.judge(writer, &to_judge(writer, waiting, &holdings)?))
+        Ok(self.judge(writer, &to_judge(writer, waiting)?))
     }
 
     /// Returns the newest verdicts on what is here of a bundle.
@@ -317,17 +316,18 @@ fn time(writer: &Writer) -> Timestamp {
     writer.caller().clock.max(writer.floors().signed_time)
 }
 
-/// Returns the contents of a bundle that verdicts are asked for, each once: those that no accepted bundle brought and that
-/// nobody decided to leave out.
-pub(crate) fn to_judge<'w>(
-    repository: &Repository,
-    waiting: &'w Waiting,
-    holdings: &Holdings,
-) -> Result<Vec<&'w FileEntry>, StateError> {
-    let withheld: BTreeSet<Digest> = repository.index().withheld()?;
+/// Returns the contents of a bundle that verdicts are asked for, each once: those that the newest accepted bundles do not
+/// list and that are not withheld.
+pub(crate) fn to_judge<'w>(repository: &Repository, waiting: &'w Waiting) -> Result<Vec<&'w FileEntry>, StateError> {
+    let mut passed: BTreeSet<Digest> = repository.index().withheld()?;
+    // Not whatever lies in the store: a run that was cut short may have left content there that nobody accepted.
+    for (stream, held) in &repository.floors().streams {
+        let manifest = crate::bundles::load(repository, stream, held.sequence)?;
+        passed.extend(manifest.files.iter().map(|entry| entry.sha256));
+    }
     let mut contents: BTreeMap<Digest, &FileEntry> = BTreeMap::new();
     for entry in &waiting.manifest.files {
-        if withheld.contains(&entry.sha256) || holdings.in_store(entry) {
+        if passed.contains(&entry.sha256) {
             continue;
         }
         let known = contents.entry(entry.sha256).or_insert(entry);
@@ -357,7 +357,7 @@ pub(crate) fn closed_by(
     let key = sealift_site::statement_key::read_public(&layout.site().join(STATEMENT_PUBLIC))?;
     let verdicts = Verdicts::load(&layout.verdicts(), &key, Timestamp::from_unix(0));
     let verdicts = verdicts.map_err(|error| StateError::Verdicts(Box::new(error)))?;
-    let entries = to_judge(repository, waiting, &Holdings::of(repository)?)?;
+    let entries = to_judge(repository, waiting)?;
     let at = now.map(|now| (now, config.scan.max_age_days));
     Ok(Gate::judge(&config.scanners, &verdicts, entries.into_iter(), at).closed_by())
 }
