@@ -136,3 +136,30 @@ fn what_was_cut_off_is_finished_and_the_same_words_are_one_record() {
     desk.run(&[&begin[..], &WHY, &["--passphrase-file", "passphrase"]].concat()).refused(1, &["not empty"]);
     desk.check("new").done();
 }
+
+#[test]
+fn a_merge_that_was_cut_off_is_finished_by_the_same_merge() {
+    let desk = Desk::new();
+    desk.copy("reg", "inside");
+    for seal in ["A-1", "A-2"] {
+        desk.record_at("inside", "alice", "sealed", &["s1", "--seal", seal]).done();
+        desk.record_at("inside", "alice", "received", &["s1", "--seal", seal]).done();
+    }
+    let whole = desk.records("inside/media/s1");
+    let heads = fs::read(desk.path("reg/heads.json")).unwrap();
+    // Every number of records can have been written before the list of last records was.
+    for count in 1..whole.len() {
+        desk.copy("reg", &format!("cut-{count}"));
+        for path in whole.iter().skip(1).take(count) {
+            let to = desk.path(&format!("cut-{count}/media/s1")).join(path.file_name().unwrap());
+            fs::copy(path, to).unwrap();
+        }
+        let said = desk.check(&format!("cut-{count}"));
+        assert!(matches!(said.code, 0 | 3), "{said}");
+        assert_eq!(fs::read(desk.path(&format!("cut-{count}/heads.json"))).unwrap(), heads);
+        desk.merge(&format!("cut-{count}"), "inside").done();
+        desk.check(&format!("cut-{count}")).done();
+        let merged = fs::read(desk.path(&format!("cut-{count}/heads.json"))).unwrap();
+        assert_eq!(merged, fs::read(desk.path("inside/heads.json")).unwrap());
+    }
+}
