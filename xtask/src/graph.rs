@@ -83,6 +83,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "sealift-fs",
             "sealift-medium",
             "sealift-term",
+            "sealift-trust",
             "sealift-keys",
             "sealift-bundle",
             "sealift-mirror",

@@ -1,13 +1,17 @@
 //! The commands that change state, and what each of them is to leave.
 
-use std::fmt::Write as _;
 use std::fs;
 use std::path::Path;
 use std::sync::OnceLock;
 
 use crate::invariants::{Facts, facts};
 use crate::state::{self, Depth, State};
-use crate::world::{Line, Worlds, copy, worlds};
+use crate::world::{Line, Said, Worlds, copy, worlds};
+
+mod desk;
+mod hosts;
+mod people;
+mod upkeep;
 
 /// A command, where it starts from, and what is asked of it.
 pub struct Case {
@@ -21,6 +25,14 @@ pub struct Case {
     pub once: bool,
     /// Files that are made anew by each run, as keys are.
     pub random: &'static [&'static str],
+    /// Files whose names begin with a version that goes up with each run.
+    pub versioned: &'static [&'static str],
+    /// Whether what is there before it is damaged, so that nothing opens it and no invariant holds of it.
+    pub damaged: bool,
+    /// The exit code and the words that say that its work was done.
+    pub ends: (i32, &'static str),
+    /// Of how many operations one is failed: 1, or more where a run takes seconds.
+    pub every: usize,
     reference: OnceLock<Reference>,
 }
 
@@ -39,12 +51,23 @@ fn case(
     tool: &'static str,
     line: &str,
 ) -> Case {
-    Case { name, from, needs, line: Line::new(tool, line), once: false, random: &[], reference: OnceLock::new() }
+    Case {
+        name,
+        from,
+        needs,
+        line: Line::new(tool, line),
+        once: false,
+        random: &[],
+        versioned: &[],
+        damaged: false,
+        ends: (0, ""),
+        every: 1,
+        reference: OnceLock::new(),
+    }
 }
 
 const CONNECTED: &[&str] = &["keys", "passphrase", "connected", "media"];
 const ISOLATED: &[&str] = &["isolated", "media", "keys"];
-const APPLY: &[&str] = &["apply", "isolated", "hosts"];
 const DESK: &[&str] = &["keys", "passphrase", "2.draft"];
 const SIGN_DRAFT: &str = "sign 2.draft --key keys/keys/root-1.key --passphrase-file passphrase";
 const SIGN: &str = "--keys keys --passphrase-file passphrase";
@@ -67,7 +90,7 @@ pub fn cases() -> &'static [Case] {
         let host = "init apply --site plant-a";
         let host = Case { once: true, random: &["apply/"], ..case("apply-init", "nothing", &[], "apply", host) };
         let add = add_upstream("debian-security", "lighthouse-security");
-        vec![
+        let mut cases = vec![
             init,
             Case { once: true, ..case("root-sign", "drafted", DESK, "keys", SIGN_DRAFT) },
             case("root-publish", "signed", DESK, "keys", "root publish 2.draft --to keys"),
@@ -97,17 +120,13 @@ pub fn cases() -> &'static [Case] {
                 ..case("receipt", "published", ISOLATED, "import", "receipt --dir isolated --out receipt.json")
             },
             host,
-            case("plan", "hosts", APPLY, "apply", "plan --dir apply --group web"),
-            case("run", "planned", APPLY, "apply", &format!("run --dir apply {}", plan())),
-        ]
+        ];
+        cases.extend(desk::cases());
+        cases.extend(people::cases());
+        cases.extend(upkeep::cases());
+        cases.extend(hosts::cases());
+        cases
     })
-}
-
-/// Returns the id of the one plan there is.
-fn plan() -> String {
-    let plans = fs::read_dir(worlds().before("planned").join("apply/plans")).unwrap();
-    let mut names = plans.map(|entry| entry.unwrap().file_name().into_string().unwrap());
-    names.find_map(|name| name.strip_suffix(".dsse.json").map(str::to_owned)).unwrap()
 }
 
 pub fn find(name: &str) -> &'static Case {
@@ -130,6 +149,11 @@ impl Case {
         }
     }
 
+    /// Whether the command says that its work was done.
+    pub fn done(&self, said: &Said) -> bool {
+        said.code == Some(self.ends.0) && said.text.contains(self.ends.1)
+    }
+
     /// Returns what a fault-free run leaves.
     pub fn reference(&self) -> &Reference {
         self.reference.get_or_init(|| {
@@ -138,15 +162,15 @@ impl Case {
             self.prepare(&dir);
             let before = facts(&dir);
             let said = crate::world::run(&dir, &self.line, "");
-            assert!(said.done(), "{}: {}", self.name, said.text);
+            assert!(self.done(&said), "{}: {}", self.name, said.text);
             let state = self.state(&dir);
             let again = crate::world::run(&dir, &self.line, "");
-            assert!(self.once || again.done(), "{} a second time: {}", self.name, again.text);
+            assert!(self.once || self.done(&again), "{} a second time: {}", self.name, again.text);
             if let Some(difference) = state::difference(&state, &self.state(&dir)) {
                 panic!("{} a second time changes something:\n{difference}", self.name);
             }
             self.prepare(&dir);
-            assert!(crate::world::run(&dir, &self.line, "").done());
+            assert!(self.done(&crate::world::run(&dir, &self.line, "")));
             if let Some(difference) = state::difference(&state, &self.state(&dir)) {
                 panic!("{}: two runs differ, so nothing can be compared:\n{difference}", self.name);
             }
@@ -161,9 +185,23 @@ impl Case {
         let tops: Vec<&str> = names.iter().map(String::as_str).collect();
         let mut state = state::read(dir, &tops, &|name| self.depth(name));
         // Directories in which nothing is: the work was done and their removal failed. The next bundle takes them away.
-        let staging = |name: &String| name.starts_with("media/.SEALIFT.partial");
-        if state.iter().all(|(name, content)| !staging(name) || content.starts_with("directory")) {
+        // `link` is what tells whether the medium takes second names.
+        let staging = |name: &String| name.starts_with("media/.SEALIFT.");
+        let idle = |(name, content): (&String, &String)| {
+            !staging(name) || content.starts_with("directory") || name.ends_with("/link")
+        };
+        if state.iter().all(idle) {
             state.retain(|name, _| !staging(name));
+        }
+        // What waited for the rest of a bundle is gone with the last file; its directories stay.
+        let waits = |name: &String| {
+            ["isolated/quarantine-store", "isolated/waiting"].iter().any(|place| name.starts_with(place))
+        };
+        if state.iter().all(|(name, content)| !waits(name) || content.starts_with("directory")) {
+            state.retain(|name, _| !waits(name));
+        }
+        if !self.versioned.is_empty() {
+            state = state.into_iter().map(|(name, content)| (self.without_version(&name), content)).collect();
         }
         live(dir, &mut state);
         if let Some(events) = events(dir) {
@@ -172,9 +210,21 @@ impl Case {
         state
     }
 
+    /// `trust/3.snapshot.json` as `trust/N.snapshot.json`, where the number depends on how often the command was run.
+    fn without_version(&self, path: &str) -> String {
+        let (dir, name) = path.rsplit_once('/').unwrap_or(("", path));
+        match name.split_once('.') {
+            Some((number, rest)) if number.parse::<u64>().is_ok() && self.versioned.contains(&rest) => {
+                format!("{dir}/N.{rest}")
+            }
+            _ => path.to_owned(),
+        }
+    }
+
     fn depth(&self, name: &str) -> Depth {
         let random = |start: &str| name.starts_with(start) && name.len() > start.len();
-        let counted = ["isolated/published/.trees", "isolated/ledger.jsonl", "apply/index.sqlite", "hosts"];
+        let counted =
+            ["connected/reports", "isolated/published/.trees", "isolated/ledger.jsonl", "apply/index.sqlite", "hosts"];
         // Locks hold nothing, and readers make an empty store.
         let idle = name.ends_with("/lock") || ["connected/store", "connected/store/sha256"].contains(&name);
         if idle && self.name.ends_with("init")
@@ -182,7 +232,10 @@ impl Case {
             || name.starts_with("isolated/published/") && name != "isolated/published/sealift-archive-keyring.asc"
         {
             Depth::Nothing
-        } else if idle && name.ends_with("/lock") || self.random.iter().any(|start| random(start)) {
+        } else if idle && name.ends_with("/lock")
+            || self.random.iter().any(|start| random(start))
+            || self.versioned.iter().any(|end| name.ends_with(end))
+        {
             Depth::Presence
         } else {
             Depth::Content
@@ -208,10 +261,18 @@ fn events(dir: &Path) -> Option<String> {
     for line in String::from_utf8_lossy(&text).lines() {
         let line: serde_json::Value = serde_json::from_str(line).unwrap_or_default();
         let kind = line["event"].as_str().unwrap_or_default();
-        let detail =
-            if ["published", "receipt"].contains(&kind) { "" } else { line["detail"].as_str().unwrap_or_default() };
-        let event = format!("{kind} {} {detail}", line["subject"]);
-        let repeats = ["published", "receipt", "refused"].contains(&kind);
+        let detail = if ["published", "receipt", "scrubbed", "recovered"].contains(&kind) {
+            ""
+        } else {
+            line["detail"].as_str().unwrap_or_default()
+        };
+        // What came in several runs waited in between, and says so; and the trust metadata came first.
+        if kind == "waiting" || kind == "accepted" && detail.starts_with("trust metadata alone") {
+            continue;
+        }
+        let ends = detail.find("; medium ").or(detail.find("; all of it had come")).unwrap_or(detail.len());
+        let event = format!("{kind} {} {}", line["subject"], detail.get(..ends).unwrap_or(detail));
+        let repeats = ["published", "receipt", "refused", "scrubbed", "recovered", "healed"].contains(&kind);
         if !(repeats && found.last() == Some(&event)) {
             found.push(event);
         }
@@ -282,29 +343,8 @@ pub fn make_steps(worlds: &Worlds, first: &Path, second: &Path) {
     worlds.derive("built-again", Some("synced-again"), &nothing, &[mirror(&build)]);
     let again = [import("receive --dir isolated media"), promote("2")];
     worlds.derive("promoted-again", Some("built-again"), &nothing, &again);
-    let hosts = |dir: &Path| hosts(dir, worlds);
-    worlds.derive("hosts", Some("published"), &hosts, &[]);
-    worlds.derive("planned", Some("hosts"), &nothing, &[Line::new("apply", "plan --dir apply --group web")]);
-}
-
-fn hosts(dir: &Path, worlds: &Worlds) {
-    let init = Line::new("apply", "init apply --site plant-a --site-keys isolated/site");
-    let said = crate::world::run(dir, &init, "");
-    assert!(said.done(), "{}", said.text);
-    copy(&worlds.hosts(), &dir.join("hosts"));
-    let published = worlds.before("published").join("isolated/published/production");
-    let mut inventory = "[site]\nname = \"plant-a\"\nkeyring = \"../isolated/published/sealift-archive-keyring.asc\"\n\
-                         statement_key = \"../isolated/site\"\n"
-        .to_owned();
-    for (group, host) in [("web", "web1"), ("db", "db1")] {
-        write!(
-            inventory,
-            "\n[[group]]\nname = \"{group}\"\nrepository = \"file:{}\"\nsuites = [\"lighthouse\", \"lighthouse-security\"]\n\
-             components = [\"main\"]\nhosts = [\"{host}\"]\n\n[[host]]\nname = \"{host}\"\nroot = \"../hosts/{host}\"\n\
-             enter = \"chrootless\"\n",
-            published.display()
-        )
-        .unwrap();
-    }
-    fs::write(dir.join("apply/inventory.toml"), inventory).unwrap();
+    desk::make_steps(worlds);
+    people::make_steps(worlds);
+    upkeep::make_steps(worlds);
+    hosts::make_steps(worlds);
 }

@@ -38,7 +38,7 @@ impl Run {
 }
 
 /// Directories and files that are taken away without being read, so that their content makes no difference.
-const UNREAD: [&str; 4] = [".tmp-", ".SEALIFT.partial", ".new-", ".isolated.sealift-init"];
+const UNREAD: [&str; 4] = [".tmp-", ".SEALIFT.", ".new-", ".isolated.sealift-init"];
 
 fn hash(image: &Image) -> u64 {
     let mut hasher = DefaultHasher::new();
@@ -289,4 +289,24 @@ power_cuts! {
     receipt_survives_power_cuts "receipt"
     apply_init_survives_power_cuts "apply-init"
     plan_survives_power_cuts "plan"
+    making_a_key_survives_power_cuts "generate"
+    making_a_personal_key_survives_power_cuts "person-new"
+    drafting_a_root_survives_power_cuts "root-draft"
+    adding_a_key_survives_power_cuts "root-add-key"
+    exporting_survives_power_cuts "export"
+    signing_what_was_exported_survives_power_cuts "sign-exported"
+    attaching_a_signature_survives_power_cuts "attach-signature"
+    approving_survives_power_cuts "approve"
+    attaching_statements_survives_power_cuts "attach-statement"
+    building_without_all_keys_survives_power_cuts "build-waiting"
+    signing_a_list_survives_power_cuts "sign-list"
+    seal_survives_power_cuts "seal"
+    revoke_survives_power_cuts "revoke"
+    revert_survives_power_cuts "revert"
+    recovering_floors_survives_power_cuts "recover-floors"
+    recovering_the_index_survives_power_cuts "recover-index"
+    recovering_a_document_survives_power_cuts "recover-document"
+    scrub_survives_power_cuts "scrub"
+    scrub_of_a_rotten_store_survives_power_cuts "scrub-rotten"
+    receive_that_heals_survives_power_cuts "receive-heals"
 }

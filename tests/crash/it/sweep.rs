@@ -26,13 +26,13 @@ struct Tally {
 pub fn record_from(case: &Case, dir: &Path, beside: &Path) -> Vec<Step> {
     let file = beside.join("trace");
     let said = run(dir, &case.line, &format!("trace={}", file.display()));
-    assert!(said.done(), "{}: {}", case.name, said.text);
+    assert!(case.done(&said), "{}: {}", case.name, said.text);
     trace::parse(&std::fs::read_to_string(file).unwrap()).unwrap()
 }
 
-fn faults(steps: &[Step]) -> Vec<(usize, String)> {
+fn faults(steps: &[Step], every: usize) -> Vec<(usize, String)> {
     let mut faults = Vec::new();
-    for (at, step) in steps.iter().enumerate() {
+    for (at, step) in steps.iter().enumerate().step_by(every) {
         let mut add = |fault: &str| faults.push((at, fault.to_owned()));
         add("signal:9");
         add("full:28");
@@ -41,12 +41,12 @@ fn faults(steps: &[Step]) -> Vec<(usize, String)> {
             add("short");
             add("errno:4");
         }
-        if at % SPARSE == 0 {
+        if (at / every).is_multiple_of(SPARSE) {
             for fault in ["full:122", "gone:30", "gone:5", "signal:15"] {
                 add(fault);
             }
         }
-        if at % SPARSE == 1 {
+        if at / every % SPARSE == 1 {
             for fault in ["signal:2", "signal:1", "signal:13"] {
                 add(fault);
             }
@@ -62,7 +62,7 @@ fn sweep(name: &str) {
     case.prepare(&dir);
     let steps = record_from(case, &dir, scratch.path());
     let mut tally = Tally::default();
-    for (at, fault) in faults(&steps) {
+    for (at, fault) in faults(&steps, case.every) {
         tally.runs += 1;
         if let Err(trouble) = one(case, &dir, &format!("at={at} fault={fault}"), &mut tally) {
             let step = &steps[at];
@@ -93,7 +93,7 @@ fn one(case: &Case, dir: &Path, fault: &str, tally: &mut Tally) -> Result<(), St
 /// Asserts what holds after a fault: invariants, and that the same command now brings everything to its end.
 pub fn check(case: &Case, dir: &Path, said: &Said) -> Result<(), String> {
     let reference = case.reference();
-    if said.signal.is_none() && said.code != Some(0) && !said.text.contains("Error") {
+    if said.signal.is_none() && said.code != Some(0) && !case.done(said) && !said.text.contains("Error") {
         return Err(format!("ended with {:?} without saying why: {}", said.code, said.text));
     }
     if said.text.contains("panicked") {
@@ -102,8 +102,11 @@ pub fn check(case: &Case, dir: &Path, said: &Said) -> Result<(), String> {
     if let Some(broken) = broken(case, reference, dir) {
         return Err(format!("{broken}\nafter: {}", said.text));
     }
-    if said.done()
-        && let Some(difference) = difference(&reference.state, &case.state(dir))
+    let mut now = case.state(dir);
+    // The work was done, and the removal of what nobody needs any more failed. The next bundle takes it away.
+    now.retain(|name, _| !name.starts_with("media/.SEALIFT."));
+    if case.done(said)
+        && let Some(difference) = difference(&reference.state, &now)
     {
         return Err(format!("I8: it ended with 0, but\n{difference}"));
     }
@@ -114,7 +117,7 @@ pub fn check(case: &Case, dir: &Path, said: &Said) -> Result<(), String> {
 pub fn finish(case: &Case, dir: &Path) -> Result<(), String> {
     let reference = case.reference();
     let again = run(dir, &case.line, "");
-    if !again.done() && !case.once {
+    if !case.done(&again) && !case.once {
         return Err(format!("I5: the same command again ends with {:?}: {}", again.code, again.text));
     }
     match difference(&reference.state, &case.state(dir)) {
@@ -155,4 +158,29 @@ sweeps! {
     receipt_recovers_from_every_fault "receipt"
     apply_init_recovers_from_every_fault "apply-init"
     plan_recovers_from_every_fault "plan"
+    making_a_key_recovers_from_every_fault "generate"
+    making_a_personal_key_recovers_from_every_fault "person-new"
+    drafting_a_root_recovers_from_every_fault "root-draft"
+    adding_a_key_recovers_from_every_fault "root-add-key"
+    removing_a_key_recovers_from_every_fault "root-remove-key"
+    replacing_a_key_recovers_from_every_fault "root-replace-key"
+    a_new_threshold_recovers_from_every_fault "root-threshold"
+    naming_a_person_recovers_from_every_fault "root-add-person"
+    exporting_recovers_from_every_fault "export"
+    signing_what_was_exported_recovers_from_every_fault "sign-exported"
+    attaching_a_signature_recovers_from_every_fault "attach-signature"
+    approving_recovers_from_every_fault "approve"
+    attaching_statements_recovers_from_every_fault "attach-statement"
+    receive_with_statements_recovers_from_every_fault "receive-approved"
+    building_without_all_keys_recovers_from_every_fault "build-waiting"
+    signing_a_list_recovers_from_every_fault "sign-list"
+    seal_recovers_from_every_fault "seal"
+    revoke_recovers_from_every_fault "revoke"
+    revert_recovers_from_every_fault "revert"
+    recovering_floors_recovers_from_every_fault "recover-floors"
+    recovering_the_index_recovers_from_every_fault "recover-index"
+    recovering_a_document_recovers_from_every_fault "recover-document"
+    scrub_recovers_from_every_fault "scrub"
+    scrub_of_a_rotten_store_recovers_from_every_fault "scrub-rotten"
+    receive_that_heals_recovers_from_every_fault "receive-heals"
 }

@@ -11,8 +11,9 @@ use std::process::ExitCode;
 use anyhow::{Context as _, bail};
 use sealift_crash_tests::trace::Step;
 use sealift_fs::fault::{self, Fault, Plan};
-use sealift_keys::{Ceremony, KdfParams, Passphrase};
+use sealift_keys::{Ceremony, KdfParams, Passphrase, pair, person};
 use sealift_model::Timestamp;
+use sealift_trust::Purpose;
 
 const VARIABLE: &str = "SEALIFT_FAULTY";
 
@@ -31,6 +32,8 @@ fn main() -> anyhow::Result<ExitCode> {
     match given.get("tool").copied() {
         Some("keys") => Ok(sealift_keys::main()),
         Some("ceremony") => ceremony(),
+        Some("generate") => generate(),
+        Some("person") => new_person(),
         Some("mirror") => Ok(sealift_mirror::main()),
         Some("bundle") => Ok(sealift_bundle::main()),
         Some("import") => Ok(sealift_import::main()),
@@ -60,13 +63,33 @@ fn recorder(path: &str) -> anyhow::Result<fault::Recorder> {
     }))
 }
 
+/// What keys cost here.
+const CHEAP: KdfParams = KdfParams { m_kib: 64, t: 1, p: 1 };
+
+/// `sealift-keys generate --purpose targets -o NAME.key` with a key that costs nothing to open:
+/// `faulty NAME PASSPHRASE_FILE`.
+fn generate() -> anyhow::Result<ExitCode> {
+    let arguments: Vec<String> = std::env::args().collect();
+    let [_, name, passphrase] = arguments.as_slice() else { bail!("give a name and a passphrase file") };
+    let place = pair::Place { key_file: format!("{name}.key").into(), public_file: format!("{name}.pub").into() };
+    pair::make(place, Purpose::Targets, &Passphrase::from_file(passphrase.as_ref())?, CHEAP)?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// `sealift-keys person new NAME --out DIR`, likewise: `faulty DIR NAME PASSPHRASE_FILE`.
+fn new_person() -> anyhow::Result<ExitCode> {
+    let arguments: Vec<String> = std::env::args().collect();
+    let [_, dir, name, passphrase] = arguments.as_slice() else { bail!("give a directory, a name, a passphrase file") };
+    person::create(dir.as_ref(), &name.parse()?, &Passphrase::from_file(passphrase.as_ref())?, CHEAP)?;
+    Ok(ExitCode::SUCCESS)
+}
+
 /// `sealift-keys init DIR` with keys that cost nothing to open: `faulty DIR PASSPHRASE_FILE`.
 fn ceremony() -> anyhow::Result<ExitCode> {
     let arguments: Vec<String> = std::env::args().collect();
     let [_, dir, passphrase] = arguments.as_slice() else { bail!("give a directory and a passphrase file") };
     let now = sealift_term::now();
-    let cost = KdfParams { m_kib: 64, t: 1, p: 1 };
-    let ceremony = Ceremony { quorums: BTreeMap::new(), expires: now.plus_days(365), now, cost };
+    let ceremony = Ceremony { quorums: BTreeMap::new(), expires: now.plus_days(365), now, cost: CHEAP };
     sealift_keys::ceremony::create(dir.as_ref(), &ceremony, &Passphrase::from_file(passphrase.as_ref())?)?;
     Ok(ExitCode::SUCCESS)
 }
