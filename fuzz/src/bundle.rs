@@ -1,10 +1,13 @@
 //! Manifest, single file and compressed blobs: each has one form, so reading and writing again gives the same bytes.
 
 use std::io::Read as _;
+use std::sync::OnceLock;
 
 use sealift_bundle::blob::decode;
 use sealift_bundle::manifest::{Encoding, Stored};
+use sealift_bundle::parity::judge;
 use sealift_bundle::source::Container;
+use sealift_bundle::volumes::VolumeSet;
 use sealift_bundle::{Manifest, Source as _};
 use sealift_model::Digest;
 
@@ -21,6 +24,26 @@ pub fn manifest(data: &[u8]) {
         assert_eq!(manifest.file(&entry.path), Some(entry), "an entry that is not found by its path");
     }
     assert_eq!(Manifest::compute_totals(&manifest.files), manifest.totals);
+}
+
+/// What the volume sets of the seeds are about.
+const CUT: &[u8] = include_bytes!("../../tests/vectors/volumes/manifest.json");
+
+/// Target `volume_set`: what is accepted has one spelling, and no volume has a blob that nobody knows the place of.
+pub fn volume_set(data: &[u8]) {
+    static MANIFEST: OnceLock<Manifest> = OnceLock::new();
+    let manifest = MANIFEST.get_or_init(|| Manifest::parse(CUT).expect("the vector is a good manifest"));
+    let id = Digest::of(CUT);
+    let Ok(set) = VolumeSet::parse(data, id, manifest) else { return };
+    assert_eq!(set.id(), Digest::of(data));
+    let (again, payload) = VolumeSet::new(set.to_new(), id, manifest).expect("what was read can be written");
+    assert_eq!((again, payload.as_slice()), (set.clone(), data), "a volume set with a second spelling");
+    for volume in 1..=set.volumes().min(20) {
+        let _ = set.blobs_of(volume);
+    }
+    // Nothing is there: whatever the sizes say, this takes little time and memory.
+    let judged = judge(&set, &|_| false);
+    assert!(judged.possible.is_empty(), "of nothing, something is rebuilt");
 }
 
 /// Target `container`: what is accepted is what this writer, which is not the one under test, makes of the same entries.
