@@ -159,6 +159,31 @@ fn hostile_lists_are_refused_and_change_nothing() {
 }
 
 #[test]
+fn what_no_rule_selects_is_fetched_for_the_hosts_that_lack_it() {
+    if let Some(missing) = host::missing() {
+        eprintln!("NOT CHECKED: {missing} is not installed");
+        return;
+    }
+    let line = Line::new();
+    let config = fs::read_to_string(line.path("connected/mirror.toml")).unwrap();
+    let config = config.replace("packages = [\"beacon\", \"compass\", \"anchor\"]", "packages = [\"beacon\"]");
+    fs::write(line.path("connected/mirror.toml"), config).unwrap();
+    line.mirror("sync", &[]).done();
+    line.build("media", &[]).done();
+    line.site("isolated");
+    line.hosts();
+    register_site(&line);
+    line.apply("need", &["--all", "--out", "need.txt"]).done();
+    line.build("media2", &["--need", "need.txt"]).refused(1, &["not in the store", "sealift-mirror sync", "--need"]);
+    let said = line.mirror("select plan", &["--need", "need.txt"]).done();
+    assert!(said.contains("2 to fetch") && said.contains("compass"), "{said}");
+    line.mirror("sync", &["--need", "need.txt"]).done();
+    line.build("media2", &["--need", "need.txt", "--full"]).done();
+    assert_eq!(listed(&line, "media2", 2).len(), 4);
+    line.verify("media2/SEALIFT").done();
+}
+
+#[test]
 fn what_does_not_fit_is_named_with_its_size_and_reason() {
     let Some(line) = site() else { return };
     line.apply("need", &["--all", "--out", "need.txt"]).done();
