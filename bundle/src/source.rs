@@ -17,7 +17,7 @@ use sealift_model::json::{JsonError, Limits, Shape};
 
 pub use container::{BLOCK, Container, ContainerFault, MAX_ENTRY_BYTES};
 pub(crate) use container::{BLOCK_SIZE, canonical_header};
-pub use directory::Directory;
+pub use directory::{DirectDirectory, Directory};
 
 /// Name of the directory that holds everything of ours on a medium.
 pub const TOP: &str = "SEALIFT";

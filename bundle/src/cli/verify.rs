@@ -6,13 +6,13 @@ use std::process::ExitCode;
 use std::thread::available_parallelism;
 
 use clap::Args;
-use sealift_fs::read_capped;
+use sealift_fs::{Bypass, read_capped};
 use sealift_model::PersonId;
 use sealift_term::{CommandError, Exit, Term, bytes, counted};
 
 use super::{confine, error};
 use crate::evidence::{Agreement, EvidenceReport};
-use crate::source::open_source;
+use crate::source::{DirectDirectory, Source, open_source};
 use crate::verify::{BundleReport, VerifyOptions, VerifyReport, VolumesReport, verify};
 use crate::volumes::SetPurpose;
 
@@ -32,19 +32,39 @@ pub(super) struct VerifyArgs {
     /// How many threads hash [default: as many as there are processors]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u8).range(1..=64))]
     threads: Option<u8>,
+    /// Read past the page cache: what the medium holds, not what memory remembers of it. For directories
+    #[arg(long)]
+    direct: bool,
 }
 
 pub(super) fn run(args: &VerifyArgs, term: Term) -> Result<ExitCode, CommandError> {
     let confined = confine::to_reading(term)?;
     let root = read_capped(&args.root, MAX_ROOT_BYTES).map_err(|e| CommandError::from_error(Exit::Failed, &e))?;
-    let source = open_source(&args.path).map_err(|e| error::source(&e))?;
+    let direct = args.direct.then(|| DirectDirectory::open(&args.path)).transpose().map_err(|e| error::source(&e))?;
+    let opened = direct.is_none().then(|| open_source(&args.path)).transpose().map_err(|e| error::source(&e))?;
+    let source = direct.as_ref().map(|direct| direct as &dyn Source).or(opened.as_deref());
+    let Some(source) = source else { return Err(CommandError::new(Exit::Failed, "no medium was opened")) };
     let threads = args.threads.map_or_else(|| available_parallelism().map_or(1, usize::from), usize::from);
     let options = VerifyOptions { root: &root, now: sealift_term::now(), threads };
     let progress = term.progress();
-    let report = verify(source.as_ref(), &options, progress.as_ref()).map_err(|e| error::verify(&e, &args.path))?;
+    let report = verify(source, &options, progress.as_ref()).map_err(|e| error::verify(&e, &args.path))?;
     progress.done(&format!("Verified {}, {}.", counted(report.blobs, "blob", "blobs"), bytes(report.bytes)));
+    if let Some(direct) = &direct {
+        tell(direct.bypass(), term);
+    }
     term.answer(&confine::Answer::new(&report, confined), |answer| render(answer.found));
     Ok(ExitCode::SUCCESS)
+}
+
+fn tell(bypass: Option<Bypass>, term: Term) {
+    match bypass {
+        Some(Bypass::Direct) => term.say("Everything was read past the page cache (O_DIRECT)."),
+        Some(Bypass::Dropped) => term.say("Everything was read after the page cache was dropped."),
+        Some(Bypass::Cached) => {
+            term.warn("the page cache could not be dropped: take the medium out, insert it again and verify it then.");
+        }
+        None => {}
+    }
 }
 
 fn render(report: &VerifyReport) -> String {

@@ -1,10 +1,12 @@
 //! A medium's directory, read through one handle that nothing leads out of.
 
-use std::io::Read;
+use std::fs::File;
+use std::io::{self, Read};
 use std::path::Path;
+use std::sync::{Mutex, PoisonError};
 
 use sealift_fs::beneath::Kind;
-use sealift_fs::{Beneath, PathError};
+use sealift_fs::{Beneath, Bypass, PastCache, PathError};
 use sealift_model::RelPath;
 use sealift_model::escape::printable;
 
@@ -31,6 +33,17 @@ impl Directory {
             Some(Kind::Dir) => Ok(Self { tree }),
             Some(_) => Err(SourceRefusal::NotRegular("trust".to_owned()).into()),
             None => Err(SourceError::NotABundle(shown(path))),
+        }
+    }
+
+    fn open_file(&self, path: &RelPath) -> Result<(File, u64), SourceError> {
+        match self.tree.open_file(path) {
+            Ok(opened) => Ok(opened),
+            Err(e) if e.is_not_found() => Err(SourceRefusal::Missing(path.clone()).into()),
+            Err(_) if matches!(self.tree.kind(path), Ok(Some(Kind::Dir))) => {
+                Err(SourceRefusal::NotRegular(path.to_string()).into())
+            }
+            Err(e) => Err(self.irregular(Some(path), e)),
         }
     }
 
@@ -81,13 +94,69 @@ impl Source for Directory {
     }
 
     fn open(&self, path: &RelPath) -> Result<(Box<dyn Read + Send + '_>, u64), SourceError> {
-        match self.tree.open_file(path) {
-            Ok((file, size)) => Ok((Box::new(file), size)),
-            Err(e) if e.is_not_found() => Err(SourceRefusal::Missing(path.clone()).into()),
-            Err(_) if matches!(self.tree.kind(path), Ok(Some(Kind::Dir))) => {
-                Err(SourceRefusal::NotRegular(path.to_string()).into())
-            }
-            Err(e) => Err(self.irregular(Some(path), e)),
-        }
+        let (file, size) = self.open_file(path)?;
+        Ok((Box::new(file), size))
+    }
+}
+
+/// The same directory, read past the page cache: what the medium holds, not what memory remembers of it.
+#[derive(Debug)]
+pub struct DirectDirectory {
+    directory: Directory,
+    bypass: Mutex<Option<Bypass>>,
+}
+
+impl DirectDirectory {
+    /// Opens `path/SEALIFT`, or `path` if that is itself such a directory.
+    pub fn open(path: &Path) -> Result<Self, SourceError> {
+        Ok(Self { directory: Directory::open(path)?, bypass: Mutex::default() })
+    }
+
+    /// Tells how the files were read until now: the least that holds for all of them. `None` before the first.
+    pub fn bypass(&self) -> Option<Bypass> {
+        *self.bypass.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A file that notes how it was read.
+struct Noted<'a> {
+    file: PastCache,
+    bypass: &'a Mutex<Option<Bypass>>,
+}
+
+impl Read for Noted<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.file.read(buffer)
+    }
+}
+
+impl Drop for Noted<'_> {
+    fn drop(&mut self) {
+        let mut bypass = self.bypass.lock().unwrap_or_else(PoisonError::into_inner);
+        *bypass = (*bypass).max(Some(self.file.bypass()));
+    }
+}
+
+impl Source for DirectDirectory {
+    fn describe(&self) -> String {
+        self.directory.describe()
+    }
+
+    fn list(&self, dir: &RelPath) -> Result<Vec<(String, u64)>, SourceError> {
+        self.directory.list(dir)
+    }
+
+    fn list_dirs(&self, dir: &RelPath) -> Result<Vec<String>, SourceError> {
+        self.directory.list_dirs(dir)
+    }
+
+    fn list_top(&self) -> Result<(Vec<String>, Vec<String>), SourceError> {
+        self.directory.list_top()
+    }
+
+    fn open(&self, path: &RelPath) -> Result<(Box<dyn Read + Send + '_>, u64), SourceError> {
+        let (file, size) = self.directory.open_file(path)?;
+        let file = PastCache::of(file, &self.directory.tree.path().join(path))?;
+        Ok((Box::new(Noted { file, bypass: &self.bypass }), size))
     }
 }

@@ -3,8 +3,9 @@
 use std::fs;
 use std::process::Command;
 
-use sealift_bundle::WriteError;
-use sealift_model::Digest;
+use sealift_bundle::write::{BundleParts, write_proven};
+use sealift_bundle::{WriteError, WriteOptions};
+use sealift_model::{Digest, Silent};
 
 use crate::fixture::{FIRST, Fixture, SECOND, put, tree};
 
@@ -141,4 +142,49 @@ fn another_file_system_gets_copies_that_verify() {
         Err(WriteError::Damaged { blob, .. }) => assert_eq!(blob, Digest::of(b"buoy two")),
         other => assert!(report.linked, "{other:?}"),
     }
+}
+
+#[test]
+fn refuses_to_write_beside_files_of_others_unless_told() {
+    let f = Fixture::new();
+    let manifest = f.manifest(1, &FIRST, None);
+    let (bytes, metadata, dir) = (manifest.to_bytes().unwrap(), f.metadata(1, &[&manifest]), f.path("m"));
+    let parts = BundleParts {
+        manifest: &manifest,
+        manifest_bytes: &bytes,
+        evidence: &[],
+        metadata: &metadata,
+        blobs: &f.store,
+    };
+    for system in ["lost+found", "System Volume Information/IndexerVolumeGuid"] {
+        fs::create_dir_all(dir.join(system)).unwrap();
+    }
+    put(&dir.join("thesis.odt"), b"mine");
+    let error = write_proven(&dir, &parts, &WriteOptions::default(), &Silent).unwrap_err();
+    assert!(matches!(&error, WriteError::OtherFiles { names, .. } if names == &["thesis.odt"]), "{error}");
+    assert!(!dir.join("SEALIFT").exists());
+    let beside = WriteOptions { beside_other_files: true, ..WriteOptions::default() };
+    let report = write_proven(&dir, &parts, &beside, &Silent).unwrap();
+    assert_eq!(fs::read(dir.join("thesis.odt")).unwrap(), b"mine");
+    assert_eq!(report.proof.files + report.proof.linked, tree(&dir.join("SEALIFT")).len() as u64);
+    fs::remove_file(dir.join("thesis.odt")).unwrap();
+    write_proven(&dir, &parts, &WriteOptions::default(), &Silent).unwrap();
+}
+
+#[test]
+fn refuses_a_blob_larger_than_any_file_there_before_anything_is_written() {
+    let f = Fixture::new();
+    let manifest = f.manifest(1, &FIRST, None);
+    let (bytes, metadata, dir) = (manifest.to_bytes().unwrap(), f.metadata(1, &[&manifest]), f.path("m"));
+    let parts = BundleParts {
+        manifest: &manifest,
+        manifest_bytes: &bytes,
+        evidence: &[],
+        metadata: &metadata,
+        blobs: &f.store,
+    };
+    let small = WriteOptions { largest_file: Some(3), ..WriteOptions::default() };
+    let error = write_proven(&dir, &parts, &small, &Silent).unwrap_err();
+    assert!(matches!(error, WriteError::LargestFile { limit: 3, .. }), "{error}");
+    assert!(!dir.exists(), "not even the directory");
 }

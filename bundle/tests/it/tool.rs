@@ -165,3 +165,22 @@ fn names_typed_or_found_are_spelled_out_in_every_message_and_answer() {
         }
     }
 }
+
+#[test]
+fn verify_past_the_page_cache_finds_the_same_and_says_how_it_read() {
+    let f = Fixture::new();
+    let medium = f.medium("m");
+    let root = f.path("root.json");
+    put(&root, &f.root);
+    let output = tool(&[&"verify", &medium, &"--root", &root, &"--direct"]);
+    assert_eq!(code(&output), 0, "{}", text(&output.stderr));
+    let said = text(&output.stderr);
+    assert!(said.contains("past the page cache") || said.contains("page cache was dropped"), "{said}");
+    let mut blobs = std::fs::read_dir(medium.join("SEALIFT/blobs/sha256")).unwrap();
+    let blob = blobs.next().unwrap().unwrap().path();
+    let mut bytes = std::fs::read(&blob).unwrap();
+    bytes[0] ^= 1;
+    put(&blob, &bytes);
+    let output = tool(&[&"verify", &medium, &"--root", &root, &"--direct"]);
+    assert_eq!(code(&output), 10, "{}", text(&output.stderr));
+}

@@ -14,5 +14,6 @@ pub use error::{CommandError, Exit};
 #[cfg(feature = "clock")]
 pub use output::fix_clock;
 pub use output::{GlobalArgs, Term, now, run};
+pub use progress::Titled;
 pub use table::Table;
 pub use text::{age, bytes, counted};

@@ -78,7 +78,7 @@ impl Term {
         } else if std::io::stderr().is_terminal() {
             Box::new(Bar::default())
         } else {
-            Box::new(Lines)
+            Box::new(Lines::default())
         }
     }
 }

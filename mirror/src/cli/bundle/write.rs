@@ -8,7 +8,7 @@ use clap::Args;
 use sealift_fs::Lock;
 use sealift_medium::Volume;
 use sealift_model::{ByteSize, Sequence, StreamId};
-use sealift_term::{CommandError, Exit, Term, bytes};
+use sealift_term::{CommandError, Exit, Term, Titled, bytes};
 
 use super::medium::MediumArgs;
 use super::signing::SigningArgs;
@@ -168,9 +168,9 @@ impl Job<'_> {
         let target = medium.prepare(to, self.term)?;
         let options = target.options(None, medium.beside_other_files);
         let progress = self.term.progress();
+        let titled = Titled::new(format!("Volume {number} of {}", self.cut.set.volumes()), progress.as_ref());
         let what = (self.cut, number);
-        let report =
-            volumes::write_volume(self.state, self.writer, self.bundle, what, (to, &options), progress.as_ref());
+        let report = volumes::write_volume(self.state, self.writer, self.bundle, what, (to, &options), &titled);
         drop(progress);
         let report = report.map_err(|e| self.failed(&e, number))?;
         let volume = Volume { number: number.into(), of: self.cut.set.volumes().into() };
