@@ -260,6 +260,7 @@ impl Writer {
     pub(crate) fn put(&self, stored: &Stored) -> Result<(), PathError> {
         let dir = self.register.dir.join(stored.link.chain.to_string());
         create_dir_all(&dir, Mode::Public)?;
+        sweep(&dir)?;
         let path = dir.join(file_name(stored.link.record.number, stored.digest));
         match write_new(&path, &stored.envelope.to_bytes(), Mode::Public) {
             Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => Ok(()),
@@ -308,6 +309,14 @@ impl Writer {
     pub(crate) fn register_mut(&mut self) -> &mut Register {
         &mut self.register
     }
+}
+
+/// Takes away what runs that were cut off left half written; the lock says that nobody is writing now.
+fn sweep(dir: &Path) -> Result<(), PathError> {
+    for name in sealift_fs::list_dir(dir)?.iter().filter(|name| name.starts_with(".tmp-")) {
+        sealift_fs::remove_file(&dir.join(name))?;
+    }
+    Ok(())
 }
 
 /// Two records that say the same, whenever and wherever in the chain.

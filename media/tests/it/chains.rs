@@ -124,6 +124,8 @@ fn what_was_cut_off_is_finished_and_the_same_words_are_one_record() {
     let said = desk.record("alice", "sealed", &["s1", "--seal", "A-1"]).done();
     assert!(said.contains("says so already"), "{said}");
     assert_eq!(desk.condition("reg", "s1").0, "empty");
+    desk.record("alice", "received", &["s1", "--seal", "A-1"]).done();
+    assert!(!desk.path("reg/media/s1/.tmp-left-over").exists());
     assert_ne!(fs::read(desk.path("reg/heads.json")).unwrap(), heads);
     // A register whose beginning was cut off begins again by the same command, and by no other.
     fs::create_dir(desk.path("new")).unwrap();
