@@ -73,6 +73,9 @@ pub struct BundleLine {
     pub evidence: Vec<String>,
     /// What these claim.
     pub statements: Vec<EvidenceClaim>,
+    /// Content of earlier bundles that it withdraws, as `sha256:…`.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub withdrawn: Vec<String>,
     /// Its upstreams.
     pub upstreams: Vec<UpstreamLine>,
 }
@@ -238,6 +241,7 @@ fn bundle_line(source: &dyn Source, names: &BundleNames, root: Option<&Root>) ->
         not_after: manifest.not_after,
         packages: packages(None),
         totals: manifest.totals,
+        withdrawn: manifest.withdrawn.iter().map(|digest| digest.tagged()).collect(),
         evidence: names.evidence.clone(),
         statements: claims(source, names, root)?,
         upstreams: manifest.upstreams.iter().map(upstream).collect(),

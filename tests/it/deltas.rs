@@ -145,6 +145,8 @@ fn withdrawn_content_is_carried_no_more_and_honoured_on_the_other_side() {
     assert_eq!(manifest(&line, "media2", 2)["withdrawn"].as_array().unwrap().len(), 1);
     let shown = line.mirror("bundle show", &["--stream", "patches", "2"]).done();
     assert!(shown.contains("withdrawn: sha256:"), "{shown}");
+    let seen = line.run(env!("CARGO_BIN_EXE_t-sealift-bundle"), &["inspect", "media2"]).done();
+    assert!(seen.contains("withdrawn: sha256:"), "{seen}");
     let again = line.build("media3", &[]).done();
     assert!(again.contains("Nothing new"), "{again}");
     line.import("receive", &["media2"]).done();

@@ -67,6 +67,9 @@ fn a_lost_receipt_or_medium_moves_no_base() {
     assert_eq!(base_on(&line, "media2", 2), Some(1));
     let state = known(&line, "plant-a");
     assert_eq!((&state["acknowledged"], &state["made_since"][0]["sequence"]), (&1.into(), &2.into()));
+    let again = ["--stream", "patches", "2", "--to", "again", "--for", "plant-a"];
+    line.mirror("bundle seal", &again).done();
+    line.mirror("bundle seal", &[&again[..6], &["nowhere"]].concat()).failed(2, &["nowhere"]);
     // Nobody knows whether bundle 2 arrived. The next one builds on what was acknowledged, and fits either way.
     line.mirror("withdraw", &["compass=0.9-2+sec1", "--reason", "so that there is something new"]).done();
     line.build("media3", &["--for", "plant-a"]).done();

@@ -6,7 +6,7 @@
 
 mod builtin;
 mod choose;
-mod lists;
+pub mod lists;
 mod real;
 pub mod server;
 

@@ -43,6 +43,8 @@ enum Task {
     },
     /// Run only the story of three gigabytes on small media
     Sneakernet,
+    /// Weigh an incremental bundle of Debian's security updates against the packages that changed
+    Delta,
     /// Run one fuzz target; without a name, list them
     Fuzz {
         /// The target
@@ -108,6 +110,7 @@ fn run(task: Task) -> anyhow::Result<bool> {
         Task::Demo(args) => demo::run(&args).map(|_| true),
         Task::Test { real } => Ok(test::run(real)),
         Task::Sneakernet => test::sneakernet::run().map(|()| true),
+        Task::Delta => test::delta::run().map(|()| true),
         Task::Fuzz { target: Some(target), seconds } => fuzz::one(&target, seconds),
         Task::Fuzz { target: None, .. } => {
             fuzz::targets()?.iter().for_each(|target| println!("{target}"));

@@ -5,6 +5,7 @@
 
 mod ceremony;
 mod crash;
+pub mod delta;
 mod differential;
 mod fuzz;
 mod media;
@@ -66,6 +67,7 @@ pub fn run(only_real: bool) -> bool {
     }
     cargo_test(&mut tally, "faults of real machines", &REAL_FAULTS);
     tally.stage("three gigabytes on small media, one lost and one damaged", sneakernet::run);
+    tally.stage("an incremental bundle of real security updates is weighed", delta::run);
     match tally.stage("demo on real Debian packages and hosts", real_demo) {
         Some(journey) if after_real(&mut tally, &journey) => remove(&journey),
         Some(journey) => println!("left to look at: {}", journey.shell.dir().display()),

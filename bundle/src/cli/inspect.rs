@@ -76,6 +76,9 @@ fn render_bundle(text: &mut String, bundle: &BundleLine) {
     let _ = writeln!(text, "not after: {}", bundle.not_after);
     let _ = writeln!(text, "content:   {files}, {packages}, {}", bytes(totals.bytes));
     let _ = writeln!(text, "carried:   {}, {}", counted(totals.blobs, "blob", "blobs"), bytes(totals.stored_bytes));
+    for content in &bundle.withdrawn {
+        let _ = writeln!(text, "withdrawn: {content}");
+    }
     for claim in &bundle.statements {
         let _ = writeln!(text, "evidence:  {}", claim_text(claim));
     }

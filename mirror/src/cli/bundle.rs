@@ -4,11 +4,17 @@ use std::fmt::Write as _;
 use std::process::ExitCode;
 
 use clap::Subcommand;
+use sealift_fs::Lock;
 use sealift_model::escape::printable;
+use sealift_model::{Sequence, SiteId, StreamId};
 use sealift_term::{CommandError, Term};
 
-use super::Place;
+use super::{Place, failure};
+use crate::build::BuildError;
 use crate::selection::Unresolved;
+use crate::site;
+use crate::state::State;
+use crate::stream::StreamDir;
 
 mod answer;
 mod attach;
@@ -59,6 +65,22 @@ pub(super) fn run(verb: &BundleVerb, place: &Place, term: Term) -> Result<ExitCo
         BundleVerb::Pack(args) => pack::pack(args, term),
         BundleVerb::Unpack(args) => pack::unpack(args, term),
     }
+}
+
+/// Notes that a bundle is made for a site, before it can lie on a medium.
+pub(super) fn mark_for(
+    (state, writer): (&State, &Lock),
+    site: Option<&SiteId>,
+    (stream, sequence): (&StreamId, Sequence),
+) -> Result<(), CommandError> {
+    let Some(site) = site else { return Ok(()) };
+    if state.config().site(site).is_none() {
+        return Err(failure::build(&BuildError::UnknownSite(site.clone())));
+    }
+    let record = StreamDir::of(state.dir(), stream).record(sequence).map_err(|e| failure::build(&e.into()))?;
+    let possible: Vec<Sequence> = record.base.into_iter().collect();
+    site::sent::mark(writer, state.dir(), site, (&record, &possible), sealift_term::now())
+        .map_err(|e| failure::site(&e.into()))
 }
 
 /// Returns the lines about dependencies that no upstream offers.

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use clap::Args;
 use sealift_fs::Lock;
-use sealift_model::{Sequence, StreamId};
+use sealift_model::{Sequence, SiteId, StreamId};
 use sealift_term::{CommandError, Term};
 
 use super::answer::BundleAnswer;
@@ -27,6 +27,9 @@ pub(in crate::cli) struct SealArgs {
     /// Write the bundle to SEALIFT in this directory, the top of the medium
     #[arg(long, value_name = "DIR")]
     to: Option<PathBuf>,
+    /// Note the bundle as made for this site, which may hold it from now on
+    #[arg(long = "for", value_name = "SITE")]
+    site: Option<SiteId>,
     #[command(flatten)]
     medium: MediumArgs,
     #[command(flatten)]
@@ -37,6 +40,7 @@ pub(super) fn run(args: &SealArgs, place: &Place, term: Term) -> Result<ExitCode
     let (state, writer) = place.open_locked()?;
     let (sequence, status) = chosen(&state, &args.stream, args.sequence).map_err(|e| failure::build(&e))?;
     let bundle = (&args.stream, sequence);
+    super::mark_for((&state, &writer), args.site.as_ref(), bundle)?;
     // A sealed bundle needs no key to be written again.
     if let (Status::Sealed, Some(to)) = (status, &args.to) {
         // A run that was cut right after publishing left the draft.

@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use clap::Args;
 use sealift_fs::Lock;
 use sealift_medium::Volume;
-use sealift_model::{ByteSize, Sequence, StreamId};
+use sealift_model::{ByteSize, Sequence, SiteId, StreamId};
 use sealift_term::{CommandError, Exit, Term, Titled, bytes};
 
 use super::medium::MediumArgs;
@@ -49,6 +49,9 @@ pub(in crate::cli) struct WriteArgs {
     /// Make ISO images PREFIX-volume-1.iso … with xorriso
     #[arg(long, value_name = "PREFIX", requires = "volume_size", conflicts_with_all = ["to", "plan"])]
     iso: Option<PathBuf>,
+    /// Note the bundle as made for this site, which may hold it from now on
+    #[arg(long = "for", value_name = "SITE")]
+    site: Option<SiteId>,
     /// Only show how many volumes it takes, and what each holds
     #[arg(long, requires = "volume_size")]
     plan: bool,
@@ -74,6 +77,9 @@ pub(super) fn run(args: &WriteArgs, place: &Place, term: Term) -> Result<ExitCod
         None => seal::newest_sealed(&state, &args.stream).map_err(|e| failure::build(&e))?,
     };
     let bundle = (&args.stream, sequence);
+    if !args.plan {
+        super::mark_for((&state, &writer), args.site.as_ref(), bundle)?;
+    }
     let Some(size) = args.volume_size else {
         return match args.to.as_slice() {
             [to] => seal::write(&state, &writer, bundle, (to, &args.medium), term),
