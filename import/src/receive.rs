@@ -72,6 +72,17 @@ pub enum ReceiveError {
         /// Bundles of the same medium that were accepted before.
         accepted: Vec<String>,
     },
+    /// A part of a bundle that cannot be read to its end.
+    #[error("{part} of bundle {name} cannot be read any more")]
+    Pulled {
+        /// `stream/sequence`.
+        name: String,
+        /// Which part of it, such as `volume 2 of 5`.
+        part: String,
+        /// Why.
+        #[source]
+        source: Box<SourceError>,
+    },
     /// A fault after bundles of the same medium had been accepted.
     #[error("stopped after other bundles of the medium were accepted")]
     After {

@@ -33,7 +33,7 @@ fn ask(line: &Line) {
 
 /// Asserts that it was done in part, and that it names each of `words`.
 #[track_caller]
-fn in_part(said: Said, words: &[&str]) -> String {
+fn in_part(said: &Said, words: &[&str]) -> String {
     assert_eq!(said.code, 3, "{said}");
     let text = said.to_string();
     for word in words {
@@ -49,7 +49,7 @@ fn a_lost_disc_costs_what_was_on_it() {
     let discs = discs(&line);
     let lost = blob_bytes(&line, "discs/volume-2");
     for number in (1..=discs).filter(|number| *number != 2) {
-        in_part(line.import("receive", &[&format!("discs/volume-{number}")]), &[&format!("volume 2 of {discs}")]);
+        in_part(&line.import("receive", &[&format!("discs/volume-{number}")]), &[&format!("volume 2 of {discs}")]);
     }
     ask(&line);
     let sent = blob_bytes(&line, "repair");
@@ -84,7 +84,7 @@ fn a_repair_medium_of_another_site_or_for_nothing_that_waits_is_no_harm() {
     line.import("receive", &["media"]).failed(10, &[]);
     ask(&line);
     line.site("elsewhere");
-    in_part(line.import_at("elsewhere", "receive", &["repair"]), &["repair medium", "It waits for"]);
+    in_part(&line.import_at("elsewhere", "receive", &["repair"]), &["repair medium", "It waits for"]);
     line.import("receive", &["repair"]).done();
     assert!(line.import("receive", &["repair"]).done().contains("already imported"));
     assert!(line.import("request", &["--to", "out"]).done().contains("Nothing to ask for"));

@@ -44,7 +44,7 @@ fn publish(line: &Line) {
 
 /// Asserts that it was done in part, and that it names each of `words`.
 #[track_caller]
-fn in_part(said: Said, words: &[&str]) -> String {
+fn in_part(said: &Said, words: &[&str]) -> String {
     assert_eq!(said.code, 3, "{said}");
     let text = said.to_string();
     for word in words {
@@ -60,7 +60,7 @@ fn discs_come_in_any_order_and_each_receive_says_what_is_missing() {
     assert!(discs >= 3, "{discs}");
     line.copy("discs", "before");
     for number in (2..=discs).rev() {
-        let said = in_part(receive(&line, number), &[&format!("volume {number} of {discs}"), "It waits for"]);
+        let said = in_part(&receive(&line, number), &[&format!("volume {number} of {discs}"), "It waits for"]);
         assert!(said.contains(&format!("volume 1 of {discs}: ")), "{said}");
         assert_eq!(said.contains(&format!("volume {} of {discs}: ", number - 1)), number > 1, "{said}");
         assert!(!said.contains(&format!("  volume {number} of {discs}: ")), "what came is not missing: {said}");
@@ -69,7 +69,7 @@ fn discs_come_in_any_order_and_each_receive_says_what_is_missing() {
         assert_eq!(waiting[0]["missing"]["volumes"].as_array().unwrap().len(), number - 1);
     }
     assert!(line.import("status", &[]).done().contains("Bundle patches/1 waits for"));
-    let again = in_part(receive(&line, 2), &["It waits for"]);
+    let again = in_part(&receive(&line, 2), &["It waits for"]);
     assert!(!again.contains("came"), "{again}");
     assert!(receive(&line, 1).done().contains("Accepted bundle patches/1"));
     assert!(line.import("waiting", &[]).done().contains("No bundle waits."));
@@ -88,7 +88,7 @@ fn a_disc_that_is_lost_is_rebuilt_from_parity() {
     let left: Vec<usize> = [discs, 1].into_iter().chain(3..discs).collect();
     let (last, before) = left.split_last().unwrap();
     for number in before {
-        in_part(receive(&line, *number), &[&format!("volume 2 of {discs}")]);
+        in_part(&receive(&line, *number), &[&format!("volume 2 of {discs}")]);
     }
     let said = receive(&line, *last).done();
     assert!(said.contains("Accepted bundle patches/1"), "{said}");
@@ -102,10 +102,10 @@ fn a_scratched_disc_brings_everything_else_and_another_copy_the_rest() {
     line.copy(&disc(1), "copy");
     let blobs = line.files(&format!("{}/SEALIFT/blobs/sha256", disc(1)));
     flip(&line.path(&format!("{}/SEALIFT/blobs/sha256/{}", disc(1), blobs[0])));
-    let said = in_part(receive(&line, 1), &["damaged on this medium: ", &blobs[0]]);
+    let said = in_part(&receive(&line, 1), &["damaged on this medium: ", &blobs[0]]);
     assert_eq!(said.contains(&format!("volume 1 of {discs} (in part)")), blobs.len() > 1, "{said}");
     for number in 2..=discs {
-        in_part(receive(&line, number), &[&format!("volume 1 of {discs}")]);
+        in_part(&receive(&line, number), &[&format!("volume 1 of {discs}")]);
     }
     assert!(line.import("receive", &["copy"]).done().contains("Accepted bundle patches/1"));
 }
@@ -114,7 +114,7 @@ fn a_scratched_disc_brings_everything_else_and_another_copy_the_rest() {
 fn what_waits_can_be_given_up_and_received_again() {
     let line = Line::with_bundle();
     discs(&line, &[]);
-    in_part(receive(&line, 1), &[]);
+    in_part(&receive(&line, 1), &[]);
     line.import("discard", &["patches/1", "--reason", "the set was written anew"]).done();
     assert!(line.import("waiting", &[]).done().contains("No bundle waits."));
     assert!(line.import("ledger show", &[]).done().contains("the set was written anew"));

@@ -92,6 +92,9 @@ pub(super) fn receive(error: &ReceiveError) -> CommandError {
                 .hint("Check that the medium is still there and readable, then run the same command again.")
                 .state(state)
         }
+        ReceiveError::Pulled { part, .. } => CommandError::from_error(Exit::Failed, error)
+            .hint(format!("Put {part} back in, or another copy of it, and run the same command again: it goes on from there."))
+            .state("No bundle was accepted. Blobs that came over whole are kept; `sealift-import waiting` shows what is missing."),
         ReceiveError::After { source, accepted } => receive(source).state(format!(
             "Accepted before, from the same medium: {}. Nothing else was accepted; the same command goes on from there.",
             accepted.join(", ")

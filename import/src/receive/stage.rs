@@ -103,8 +103,18 @@ pub(super) fn stage(
     if !missing.has_all_content() && (new || staged.blobs > 0) && !refused {
         record(writer, belief, &waiting, &staged, &missing)?;
     }
-    outcome?;
+    outcome.map_err(|stop| of_part(stop, &staged))?;
     Ok(staged)
+}
+
+/// Says which medium it is that cannot be read, where several belong together.
+fn of_part(stop: Stop, staged: &Staged) -> Stop {
+    match (stop, &staged.part) {
+        (Stop::Medium(source), Some(part)) => {
+            fault(ReceiveError::Pulled { name: staged.name.clone(), part: part.clone(), source })
+        }
+        (stop, _) => stop,
+    }
 }
 
 /// Copies what the bundle lacks, then what mends the rest: joins parts, and takes parity while anything is missing.
@@ -361,3 +371,6 @@ fn record(
     let event = writer.event(EventKind::Waiting, waiting.subject(), &detail);
     Ok(writer.record(&event)?)
 }
+
+#[cfg(test)]
+mod tests;

@@ -9,14 +9,14 @@ use sealift_import::floors::FloorFile;
 
 use crate::fixture::{Connected, Deb, Isolated, deb, spec};
 
-fn receive_command(isolated: &Isolated, medium: &Path) -> Command {
+pub fn receive_command(isolated: &Isolated, medium: &Path) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_sealift-import"));
     command.env_clear().args(["receive", "--quiet", "--dir"]).arg(isolated.path()).arg(medium);
     command.stdout(Stdio::null()).stderr(Stdio::piped());
     command
 }
 
-fn large(name: &'static str, seed: u8) -> Deb {
+pub fn large(name: &'static str, seed: u8) -> Deb {
     let mut large = deb(name, "1");
     large.content =
         (0..750_000_u32).flat_map(|i| (i.wrapping_mul(2_654_435_761) ^ u32::from(seed)).to_le_bytes()).collect();

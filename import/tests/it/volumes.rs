@@ -15,6 +15,7 @@ use sealift_model::{Digest, Sequence, Silent};
 use sealift_trust::request::Request;
 use sealift_trust::{Purpose, dsse};
 
+use crate::crash::{large, receive_command};
 use crate::fixture::{Connected, Deb, Isolated, Medium, Spec, deb, files, spec};
 
 const NAMES: [&str; 6] = ["a", "b", "c", "d", "e", "f"];
@@ -444,4 +445,40 @@ fn refuses_a_blob_that_is_right_and_no_frame_of_the_allowed_form() {
     fs::write(medium.file(&Medium::blob(&Digest::of(b"no frame"))), b"no frame").unwrap();
     let Err(ReceiveError::Refused { refusal, .. }) = isolated.receive(&medium) else { panic!() };
     assert_eq!(refusal.code(), "blob-form");
+}
+
+#[test]
+fn runs_killed_at_any_moment_of_any_volume_are_finished_by_the_same_commands() {
+    let mut connected = Connected::new();
+    // The child judges by the real clock.
+    connected.expires = sealift_term::now().plus_days(3650).max(connected.expires);
+    let mut spec = spec(1, NAMES.into_iter().zip(1..).map(|(name, seed)| large(name, seed)).collect());
+    spec.not_after = connected.expires;
+    let whole = connected.bundle(spec);
+    let Cut { media, .. } = cut_with_parity(&connected, &whole, 3, 1);
+    let isolated = Isolated::new(&connected);
+    if sealift_term::now() < isolated.clock.minus_seconds(86_400) {
+        eprintln!("NOT CHECKED: the clock of this machine is before the fixture's date");
+        return;
+    }
+    // The third is lost: the last run copies, rebuilds, moves into the store and accepts.
+    for volume in [0, 1, 3] {
+        for delay in (0..100).step_by(10) {
+            let mut child = receive_command(&isolated, media[volume].path()).spawn().unwrap();
+            std::thread::sleep(std::time::Duration::from_millis(delay));
+            let _ = child.kill();
+            child.wait().unwrap();
+            Repository::open(&isolated.path()).unwrap();
+        }
+        let output = receive_command(&isolated, media[volume].path()).output().unwrap();
+        let ends = if volume == 3 { 0 } else { 3 };
+        assert_eq!(output.status.code(), Some(ends), "{}", String::from_utf8_lossy(&output.stderr));
+    }
+    let repository = Repository::open(&isolated.path()).unwrap();
+    assert_eq!(repository.index().bundles(None).unwrap().len(), 1);
+    repository.verify_ledger(|_| ()).unwrap();
+    assert_eq!(quarantined(&isolated), 0);
+    assert!(sealift_import::waiting::list(&repository).unwrap().is_empty());
+    let accepted = |line: &&String| line.contains("\"event\":\"accepted\"") && line.contains("\"sequence\":1");
+    assert_eq!(isolated.ledger_lines().iter().filter(accepted).count(), 1);
 }
