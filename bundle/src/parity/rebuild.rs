@@ -1,6 +1,6 @@
 //! Rebuilds lost pieces, stripe by stripe.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::io::{self, Read};
 
 use reed_solomon_simd::{ReedSolomonDecoder, ReedSolomonEncoder};
@@ -10,6 +10,9 @@ use sealift_model::{Digest, Progress, Silent};
 use super::row::{Access, Layout, RowReader};
 use super::{ParityError, judge};
 use crate::volumes::{Piece, VolumeSet};
+
+/// Memory for shards of other rows that came out of a stripe on the way.
+const KEPT_BYTES: usize = 64 * 1024 * 1024;
 
 /// Rebuilds those of `wanted` that `access` does not have and leaves them in `store`; durable on return.
 ///
@@ -35,6 +38,9 @@ pub fn rebuild(
     progress.phase("Rebuilding", Some(todo.iter().fold(0, |sum: u64, piece| sum.saturating_add(piece.size))));
     let rows = Layout::of_set(set);
     let mut stripes = Stripes::new(set, &rows, access)?;
+    // Where several rows lost the same stripes, each is computed once for all of them.
+    todo.sort_by_key(|piece| (stripes.start(piece), piece.volume));
+    stripes.wanted = todo.iter().map(row_of).collect();
     let batch = store.batch();
     for piece in &todo {
         stripes.take(piece, &batch)?;
@@ -57,6 +63,14 @@ struct Stripes<'a> {
     encoder: ReedSolomonEncoder,
     /// Row, stripe and bytes.
     current: Option<(usize, u64, Vec<u8>)>,
+    /// Rows of which pieces are rebuilt.
+    wanted: BTreeSet<usize>,
+    /// By stripe and row, what will be asked for soon.
+    kept: BTreeMap<(u64, usize), Vec<u8>>,
+}
+
+fn row_of(piece: &Piece) -> usize {
+    usize::from(piece.volume).saturating_sub(1)
 }
 
 impl<'a> Stripes<'a> {
@@ -79,12 +93,18 @@ impl<'a> Stripes<'a> {
             decoder: ReedSolomonDecoder::new(data, recovery, shard).map_err(unfit)?,
             encoder: ReedSolomonEncoder::new(data, recovery, shard).map_err(unfit)?,
             current: None,
+            wanted: BTreeSet::new(),
+            kept: BTreeMap::new(),
         })
     }
 
+    /// Returns where a piece begins in its row.
+    fn start(&self, piece: &Piece) -> u64 {
+        self.starts.get(&(row_of(piece), piece.sha256)).copied().unwrap_or(0)
+    }
+
     fn take(&mut self, piece: &Piece, batch: &sealift_fs::Batch<'_>) -> Result<(), ParityError> {
-        let row = usize::from(piece.volume).saturating_sub(1);
-        let at = self.starts.get(&(row, piece.sha256)).copied().unwrap_or(0);
+        let (row, at) = (row_of(piece), self.start(piece));
         let mut range = Range { stripes: self, row, at, end: at.saturating_add(piece.size), failed: None };
         let stored = batch.insert_stream(&mut range, &piece.sha256, piece.size, &Silent);
         match (range.failed, stored) {
@@ -97,7 +117,8 @@ impl<'a> Stripes<'a> {
     /// Computes one shard of a row that is erased there.
     fn shard(&mut self, row: usize, stripe: u64) -> Result<&[u8], ParityError> {
         if !matches!(&self.current, Some((r, s, _)) if (*r, *s) == (row, stripe)) {
-            let bytes = self.compute(row, stripe)?;
+            let kept = self.kept.remove(&(stripe, row));
+            let bytes = kept.map_or_else(|| self.compute(row, stripe), Ok)?;
             self.current = Some((row, stripe, bytes));
         }
         Ok(self.current.as_ref().map_or(&[], |(_, _, bytes)| bytes))
@@ -124,6 +145,14 @@ impl<'a> Stripes<'a> {
         let lost = self.lost(row, from);
         let Ok(restored) = self.decoder.decode() else { return Err(lost) };
         if row < self.data {
+            for (at, bytes) in restored.restored_original_iter().filter(|(at, _)| *at != row) {
+                if self.wanted.contains(&at) {
+                    self.kept.insert((stripe, at), bytes.to_vec());
+                }
+            }
+            while self.kept.len() > KEPT_BYTES / self.shard.max(1) {
+                self.kept.pop_first();
+            }
             return restored.restored_original(row).map(<[u8]>::to_vec).ok_or(lost);
         }
         for (at, original) in originals.iter().enumerate() {

@@ -4,6 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use sealift_bundle::pack::{pack, unpack};
+use sealift_bundle::parity::judge;
 use sealift_bundle::volumes::{NewSet, SetPurpose, VolumeSet, carried};
 use sealift_bundle::write::VolumePart;
 use sealift_bundle::{BundleParts, Manifest, MetadataFiles, WriteOptions, write_proven};
@@ -29,6 +30,10 @@ fn volume_sets_are_accepted_and_refused_as_the_vectors_say() {
         let found = match VolumeSet::parse(payload.as_bytes(), Digest::of(&bytes), &manifest) {
             Ok(set) => {
                 assert_eq!(set.id(), Digest::of(payload.as_bytes()));
+                let (again, bytes) = VolumeSet::new(set.to_new(), Digest::of(&bytes), &manifest).unwrap();
+                assert_eq!((again, bytes.as_slice()), (set.clone(), payload.as_bytes()), "{}", path.display());
+                let judged = judge(&set, &|_| false);
+                assert!(judged.possible.is_empty(), "of nothing, nothing is rebuilt");
                 "accept".to_owned()
             }
             Err(error) => format!("{} ({error})", error.code()),
