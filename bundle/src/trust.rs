@@ -4,7 +4,8 @@
 //! trusted before.
 
 use sealift_model::Timestamp;
-use sealift_trust::{Previous, Refusal, Role, Root, Signed, TrustedSet};
+use sealift_trust::metadata::Body;
+use sealift_trust::{Previous, Refusal, Role, Root, Signed, Snapshot, Targets, TimestampMeta, TrustedSet};
 
 use crate::metadata::{MetadataFiles, read_metadata};
 use crate::source::{Source, SourceError};
@@ -51,12 +52,16 @@ fn judge(mut set: TrustedSet, files: &MetadataFiles) -> Result<TrustedSet, Refus
             check_name(*version, set.update_root(bytes)?)?;
         }
     }
-    set.update_timestamp(&files.timestamp)?;
-    set.update_snapshot(&files.snapshot.1)?;
-    set.update_targets(&files.targets.1)?;
+    update(&mut set, files).map_err(|refusal| named(refusal, &set, &start, files))?;
     // Last: with the wrong root in hand, that too few of its keys signed is the better answer.
     check_earlier_roots(&start, set.now(), files)?;
     Ok(set)
+}
+
+fn update(set: &mut TrustedSet, files: &MetadataFiles) -> Result<(), Refusal> {
+    set.update_timestamp(&files.timestamp)?;
+    set.update_snapshot(&files.snapshot.1)?;
+    set.update_targets(&files.targets.1).map(drop)
 }
 
 /// A root under another version's name would be taken for that version by whoever reads names.
@@ -79,4 +84,43 @@ fn check_earlier_roots(trusted: &Signed<Root>, now: Timestamp, files: &MetadataF
         return Ok(());
     }
     Err(Refusal::Equivocation { role: Role::Root, version: chain.root().version() })
+}
+
+/// Says of missing signatures why, if it is this: there were enough, until a newer root revoked keys.
+///
+/// It stays a refusal whatever comes out here; only its name hangs on the earlier roots.
+fn named(refusal: Refusal, set: &TrustedSet, start: &Signed<Root>, files: &MetadataFiles) -> Refusal {
+    let Refusal::Threshold { role, version, root_version, .. } = refusal else { return refusal };
+    let counted = |root: &&Signed<Root>| match role {
+        Role::Root => false,
+        Role::Timestamp => has_threshold::<TimestampMeta>(&files.timestamp, root),
+        Role::Snapshot => has_threshold::<Snapshot>(&files.snapshot.1, root),
+        Role::Targets => has_threshold::<Targets>(&files.targets.1, root),
+    };
+    match roots_before(set, start, files).iter().rev().find(counted) {
+        Some(root) => Refusal::Revoked { role, version, before: root.version(), root_version },
+        None => refusal,
+    }
+}
+
+fn has_threshold<T: Body>(bytes: &[u8], root: &Signed<Root>) -> bool {
+    Signed::<T>::parse(bytes).is_ok_and(|document| document.check_threshold(root).is_ok())
+}
+
+/// Returns the roots that led to the trusted one, oldest first; only that one we started from if the rest does not hold.
+fn roots_before(set: &TrustedSet, start: &Signed<Root>, files: &MetadataFiles) -> Vec<Signed<Root>> {
+    let trusted = set.root();
+    let mut roots = Vec::new();
+    let mut files = files.roots.iter().map(|(_, bytes)| bytes);
+    if let Some(mut chain) = files.next().and_then(|first| TrustedSet::new(first, set.now()).ok()) {
+        roots.push(chain.root().clone());
+        roots.extend(files.map_while(|next| chain.update_root(next).ok().cloned()));
+    }
+    roots.retain(|root| root.version() < trusted.version());
+    let leads = |last: &Signed<Root>| last.version() + 1 == trusted.version() && trusted.check_threshold(last).is_ok();
+    if !roots.last().is_some_and(leads) {
+        roots.clear();
+        roots.extend((start.version() < trusted.version()).then(|| start.clone()));
+    }
+    roots
 }

@@ -355,6 +355,10 @@ impl Refusal {
                  ROOT.json` there with the fingerprint in line 1 of `sealift-import ledger show --last 0`."
                     .into()
             }
+            Self::Metadata(refusal) if refusal.code() == "revoked" => {
+                "Ask the connected side for a new medium, and how this one came about: whoever made it has no newer keys."
+                    .into()
+            }
             Self::Metadata(refusal) if !matches!(**refusal, sealift_trust::Refusal::Expired { .. }) => return None,
             Self::Expired { .. } | Self::Metadata(_) => {
                 "Ask the connected side for a fresh bundle; check the clock of this machine with `date -u`. Where the root \

@@ -62,6 +62,9 @@ fn trust_hint(failure: CommandError, refusal: &Refusal) -> CommandError {
         Refusal::Threshold { .. } => failure.hint(
             "is this the root the medium was made under? compare: sealift-keys fingerprint ROOT.json, on both sides",
         ),
+        Refusal::Revoked { .. } => failure.hint(
+            "whoever made this medium has no newer keys: ask the mirror's operators for a new one, and how this one came about",
+        ),
         Refusal::Expired { .. } => failure.hint("ask for a newer bundle; if the clock is wrong, set it first"),
         _ => failure,
     }

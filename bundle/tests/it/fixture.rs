@@ -103,6 +103,22 @@ impl Fixture {
         Self { dir, root, store, keys, upstream }
     }
 
+    /// Root 2, in which another key stands for this purpose. Signed by the root key.
+    pub fn next_root(&self, replaced: Purpose, seed: u8) -> Vec<u8> {
+        let new = SecretKey::from_seed(replaced, &[seed; 32]);
+        let key = |purpose| if purpose == replaced { new.public().clone() } else { self.public(purpose) };
+        let role = |role: Role| (role, RoleDraft { keys: vec![key(role.into())], threshold: 1 });
+        let draft = RootDraft {
+            version: 2,
+            expires: expires(),
+            roles: Role::ALL.into_iter().map(role).collect(),
+            evidence: vec![key(Purpose::Evidence)],
+            people: BTreeMap::new(),
+            policy: Policy::default(),
+        };
+        sign_metadata(&metadata::root(&draft).unwrap(), &self.keys[&Purpose::Root]).unwrap()
+    }
+
     pub fn path(&self, name: &str) -> PathBuf {
         self.dir.path().join(name)
     }

@@ -9,6 +9,7 @@ mod fixture;
 mod hostile;
 mod media;
 mod medium_vectors;
+mod named;
 mod parity;
 mod people;
 mod python;

@@ -105,6 +105,21 @@ pub enum Refusal {
         /// Key ids on the document that the role does not name.
         unknown: Vec<KeyId>,
     },
+    /// Signed by keys that counted once, and too few of them do still.
+    #[error(
+        "{role} metadata version {version} is signed with keys that counted under root version {before}; root version \
+         {root_version} has revoked them"
+    )]
+    Revoked {
+        /// The document and its role.
+        role: Role,
+        /// Its version.
+        version: u64,
+        /// The newest root version under which it had enough signatures.
+        before: u64,
+        /// The root version under which it has not.
+        root_version: u64,
+    },
     /// Length differs from what the signed parent states.
     #[error("{role} metadata is {found} bytes long, {expected} were signed")]
     Length {
@@ -264,6 +279,7 @@ impl Refusal {
             | Self::SharedKey { .. }
             | Self::SharedPerson { .. }
             | Self::Threshold { .. }
+            | Self::Revoked { .. }
             | Self::Length { .. }
             | Self::Digest { .. }
             | Self::Premature { .. }
@@ -281,6 +297,7 @@ impl Refusal {
             Self::Key { .. } => "key-unusable",
             Self::SharedKey { .. } | Self::SharedPerson { .. } => "key-shared",
             Self::Threshold { .. } | Self::DelegationThreshold { .. } => "threshold",
+            Self::Revoked { .. } => "revoked",
             Self::Delegated { source, .. } => source.code(),
             Self::Unlisted { .. } => "unlisted",
             Self::TooManyRoles { .. } | Self::TooManyRoots { .. } => "metadata-limit",
@@ -304,6 +321,7 @@ impl Refusal {
             | Self::Unsupported { role, .. }
             | Self::Key { role, .. }
             | Self::Threshold { role, .. }
+            | Self::Revoked { role, .. }
             | Self::Length { role, .. }
             | Self::Digest { role, .. }
             | Self::Hash { role, .. }

@@ -179,9 +179,9 @@ fn a_key_that_a_newer_root_dropped_signs_nothing_any_more_and_what_it_signed_bef
     connected.replace_key(Purpose::Targets, 2);
     // With the old roots only, and with the new root in the chain: refused either way.
     connected.roots = stolen_roots;
-    assert_eq!(isolated.refused(&bundle(&mut connected, 4)), "threshold");
+    assert_eq!(isolated.refused(&bundle(&mut connected, 4)), "revoked");
     connected.roots = honest_roots;
-    assert_eq!(isolated.refused(&bundle(&mut connected, 5)), "threshold");
+    assert_eq!(isolated.refused(&bundle(&mut connected, 5)), "revoked");
     assert_eq!(floor(&isolated), Some(3));
     assert_eq!(isolated.receive(&before_revocation).unwrap().already, ["deb12/2"]);
 }
