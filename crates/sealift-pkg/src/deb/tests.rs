@@ -207,6 +207,40 @@ fn every_cut_is_noticed() {
 }
 
 #[test]
+fn changed_packages_are_read_within_the_limits_or_refused() {
+    let data =
+        tar(&[entry("./a", b'0', b"content"), entry("././@LongLink", b'L', b"./long\0"), entry("./b", b'0', b"x")]);
+    let sound = ar(&[member("debian-binary", b"2.0\n"), member("control.tar", &tar(&[])), member("data.tar", &data)]);
+    let limits = DebLimits { members: 8, entries: 100, unpacked: 1 << 20, ratio: 10, free: 1 << 20 };
+    let mut state = 88_172_645_463_325_252_u64;
+    let mut next = |below: usize| {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        usize::try_from(state % below as u64).unwrap()
+    };
+    for _ in 0..5000 {
+        let mut bytes = sound.clone();
+        for _ in 0..=next(3) {
+            let at = next(bytes.len());
+            bytes[at] = [0, b'0', b'9', b' ', 0x80, 0xff, b'7', b'L'][next(8)];
+        }
+        // A checksum made right lets a change of a header through to what comes behind it.
+        let headers: Vec<usize> = (0..bytes.len() - 512).filter(|at| bytes[at + 257..].starts_with(b"ustar")).collect();
+        for at in headers {
+            let mut block = [0; 512];
+            block.copy_from_slice(&bytes[at..at + 512]);
+            seal(&mut block);
+            bytes[at..at + 512].copy_from_slice(&block);
+        }
+        if let Ok((summary, files)) = read_with(&bytes, &limits) {
+            assert_eq!(summary.bytes, files.iter().map(|(_, content)| content.len() as u64).sum::<u64>());
+            assert!(summary.bytes <= bytes.len() as u64 && summary.files == files.len() as u64);
+        }
+    }
+}
+
+#[test]
 fn dpkg_and_this_reader_see_the_same_files() {
     let dir = std::env::temp_dir().join(format!("sealift-deb-{}", std::process::id()));
     let root = dir.join("root");
