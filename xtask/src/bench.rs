@@ -33,6 +33,7 @@ pub fn run(cache: &Path, packages: usize) -> anyhow::Result<()> {
     bench.initial_sync(&server, &mut table)?;
     bench.nothing_new(&mut table)?;
     bench.build(&mut table)?;
+    bench.volumes(&mut table)?;
     bench.verify(&mut table)?;
     bench.receive(&mut table)?;
     println!("\n{} packages, {} MB\n{table}", bench.corpus.packages(), bench.corpus.bytes() / 1_000_000);
@@ -98,6 +99,31 @@ impl Bench {
         ];
         let ours = measure(&self.shell, prepare, "sealift-mirror", &[&["bundle", "build"][..], &stream].concat())?;
         table.alone("bundle build", &ours);
+        Ok(())
+    }
+
+    /// Parity is computed with the writing, from the whole bundle; a fifth of it is rebuilt.
+    fn volumes(&self, table: &mut Table) -> anyhow::Result<()> {
+        let size = (self.corpus.bytes() / 5 + 20_000_000).to_string();
+        let cut =
+            ["--dir", "connected", "--stream", "bench", "--volume-size", &size, "--parity", "20%", "--to", "discs"];
+        let keys = ["--keys", "keys", "--passphrase-file", PASSPHRASE];
+        let anew = || {
+            self.remove(&["discs", "connected/parity"])?;
+            // Without the set that was kept, the cut is made again.
+            self.shell.run("rm", &["--recursive", "--force", "connected/streams/bench/1/volumes"]).map(drop)
+        };
+        let written = measure(&self.shell, anew, "sealift-mirror", &[&["bundle", "write"][..], &cut, &keys].concat())?;
+        table.alone("cut with parity", &written);
+        let lost = || {
+            self.remove(&["discs/volume-1", "anew"])?;
+            Ok(fs::create_dir_all(self.shell.dir().join("anew"))?)
+        };
+        let discs = (2..=6).map(|number| format!("discs/volume-{number}")).collect::<Vec<_>>();
+        let mut repair = vec!["repair", "--root", "keys/root.json", "--to", "anew", "--volume", "1"];
+        repair.extend(discs.iter().map(String::as_str));
+        let rebuilt = measure(&self.shell, lost, "sealift-bundle", &repair)?;
+        table.alone("a volume rebuilt", &rebuilt);
         Ok(())
     }
 
