@@ -1,7 +1,8 @@
 //! A key ceremony with other people's signers: openssl, and a PKCS#11 token (SoftHSM).
 //!
 //! Continues where the built-in demo ended. Root 2 gets keys of a token and of openssl beside our own key files; its
-//! targets threshold needs the token, so the bundle that is built afterwards cannot be sealed without it.
+//! targets threshold needs the token, so the bundle that is built afterwards cannot be sealed without it; a person approves
+//! it with a key of the token.
 
 use std::fs;
 use std::io::Write as _;
@@ -19,6 +20,8 @@ const NEEDS: &[&str] = &["softhsm2", "opensc", "openssl"];
 const MODULE: &str = "/usr/lib/softhsm/libsofthsm2.so";
 const TOKEN: &str = "insecure-test-token";
 const PIN: &str = "271828";
+/// Who approves bundles, with a key that never leaves the token.
+const PERSON: &str = "alice";
 const PASSPHRASE: [&str; 2] = ["--passphrase-file", "passphrase"];
 
 /// Plays the ceremony on what the built-in demo left.
@@ -36,7 +39,7 @@ pub fn run(journey: &Journey) -> anyhow::Result<()> {
 }
 
 fn keys(shell: &Shell) -> anyhow::Result<()> {
-    shell.tell("A token with three keys, and a key of openssl's; all of them are for this test only.");
+    shell.tell("A token with four keys, and keys of openssl's; all of them are for this test only.");
     let conf = shell.dir().join(".config/softhsm2");
     fs::create_dir_all(&conf)?;
     let tokens = shell.dir().join("tokens");
@@ -47,9 +50,12 @@ fn keys(shell: &Shell) -> anyhow::Result<()> {
     private(&shell.dir().join("wrong-pin"), "314159")?;
     let pins = ["--label", TOKEN, "--pin", PIN, "--so-pin", "161803"];
     shell.answer("softhsm2-util", &[&["--init-token", "--free"][..], &pins].concat())?;
-    for (id, kind, label) in
-        [("01", "EC:edwards25519", "root-ed"), ("02", "EC:prime256v1", "root-p256"), ("03", "EC:prime256v1", "targets")]
-    {
+    for (id, kind, label) in [
+        ("01", "EC:edwards25519", "root-ed"),
+        ("02", "EC:prime256v1", "root-p256"),
+        ("03", "EC:prime256v1", "targets"),
+        ("04", "EC:edwards25519", PERSON),
+    ] {
         let login = ["--module", MODULE, "--token-label", TOKEN, "--login", "--pin", PIN, "--keypairgen"];
         shell.answer("pkcs11-tool", &[&login[..], &["--key-type", kind, "--label", label, "--id", id]].concat())?;
         hsm(shell, "public", &["--key-label", label, "-o", &format!("{label}.pub")])?;
@@ -74,7 +80,8 @@ fn root(shell: &Shell, verb: &[&str]) -> anyhow::Result<String> {
 
 fn draft(shell: &Shell) -> anyhow::Result<()> {
     shell.tell(
-        "The next root: a token's key for root-1's, three more root keys, the token for one of the targets keys.",
+        "The next root: a token's key for root-1's, three more root keys, the token for one of the targets keys, and a \
+         person who must approve every bundle.",
     );
     root(shell, &["draft", "keys/root.json", "-o", "2.draft"])?;
     let replace = |role: &str, old: &str, new: &str| {
@@ -86,6 +93,8 @@ fn draft(shell: &Shell) -> anyhow::Result<()> {
         root(shell, &["add-key", "2.draft", "--role", "root", "--key", key])?;
     }
     root(shell, &["threshold", "2.draft", "--role", "root", "4"])?;
+    root(shell, &["add-person", "2.draft", PERSON, "--key", "alice.pub", "--may", "approve"])?;
+    root(shell, &["policy", "2.draft", "--kind", "approve", "1"])?;
     shell.run("sealift-keys", &["export", "2.draft", "-o", "to-sign"])?;
     Ok(())
 }
@@ -181,9 +190,34 @@ fn bundle(journey: &Journey) -> anyhow::Result<()> {
     shell.run("sealift-keys", &attach)?;
     let seal = ["bundle", "seal", "--dir", "connected", "--stream", STREAM, "--to", "media-2", "--keys", "keys"];
     shell.run("sealift-mirror", &[&seal[..], &PASSPHRASE].concat())?;
+    approval(shell)?;
     shell.run("sealift-bundle", &["verify", "media-2", "--root", "keys/1.root.json"])?;
     shell.run("sealift-import", &["receive", "--dir", "isolated", "media-2"])?;
     Ok(())
+}
+
+/// A person says on the token that the bundle may be imported. Before that nothing takes it.
+fn approval(shell: &Shell) -> anyhow::Result<()> {
+    shell.tell("Without the approval that root 2 asks for, the bundle is refused; the token signs the statement.");
+    let said = shell.try_run("sealift-import", &["receive", "--dir", "isolated", "media-2"])?;
+    ensure!(said.code == 12, "taken without an approval (exit code {})", said.code);
+    let unsigned = ["approve", "media-2", "--unsigned", "--person", PERSON, "--root", "keys/root.json", "--json"];
+    let written: Value = serde_json::from_slice(&shell.answer("sealift-keys", &unsigned)?)?;
+    let file = written.get("file").and_then(Value::as_str).context("the statement has a file")?;
+    shell.run("sealift-keys", &["statement", "export", file, "-o", "to-say"])?;
+    let attach = |signature: &str| {
+        let line = ["statement", "attach", file, "--key", "alice.pub", "--signature", signature];
+        shell.try_run("sealift-keys", &line)
+    };
+    // The same token, but the key of a role.
+    token_signature(shell, "to-say", "root-ed", "role.sig")?;
+    let before = fs::read(shell.dir().join(file))?;
+    let said = attach("role.sig")?;
+    ensure!(said.code == 10 && fs::read(shell.dir().join(file))? == before, "another key's signature was attached");
+    token_signature(shell, "to-say", PERSON, "said.sig")?;
+    ensure!(attach("said.sig")?.code == 0, "the token's signature was not attached");
+    let beside = ["bundle", "attach", file, "--dir", "connected", "--stream", STREAM, "--keys", "keys"];
+    shell.run("sealift-mirror", &[&beside[..], &["--to", "media-2"]].concat()).map(drop)
 }
 
 fn revocation(shell: &Shell) -> anyhow::Result<()> {
