@@ -223,38 +223,43 @@ impl Gathered {
         host: &Host<'_>,
     ) -> Result<(), SelectionError> {
         let catalog = &offer.catalog;
-        let mut roots: BTreeMap<EntryId, Why> = BTreeMap::new();
-        for (package, installed) in host {
-            // What is `all` was looked at with the hosts' own architecture.
-            if !own && installed.lines.iter().all(|have| have.architecture == "all") {
-                continue;
-            }
-            let Some(oldest) = installed.oldest() else { continue };
-            match newest(catalog, package, architecture) {
-                None => self.report.unoffered.push(Unoffered {
-                    package: (*package).to_owned(),
-                    distribution: distribution.to_string(),
-                    hosts: installed.hosts(),
-                }),
-                Some(id) => {
-                    let to = &catalog.get(id).entry.version;
-                    if to.compare(oldest) == Ordering::Greater {
-                        let of = vec![distribution.to_string()];
-                        let (from, to) = (oldest.to_string(), to.to_string());
-                        let hosts = installed.older_than(&catalog.get(id).entry.version);
-                        roots.insert(id, Why::Lacking { hosts, of, from, to });
-                    } else {
-                        self.report.current = self.report.current.saturating_add(1);
-                    }
-                }
-            }
-        }
+        let roots = self.roots(catalog, (distribution, architecture, own), host);
         let there = on_all(host, distribution.hosts);
         let members = self.close(stream, catalog, (architecture, &roots), &there)?;
         for package in super::sorted(catalog, members) {
             self.add(package);
         }
         Ok(())
+    }
+
+    /// Returns the newest versions of what hosts have older ones of, and notes what is current or not offered.
+    fn roots(
+        &mut self,
+        catalog: &Catalog,
+        (distribution, architecture, own): (&Distribution, &str, bool),
+        host: &Host<'_>,
+    ) -> BTreeMap<EntryId, Why> {
+        let mut roots = BTreeMap::new();
+        for (package, installed) in host {
+            // What is `all` was looked at with the hosts' own architecture.
+            if !own && installed.lines.iter().all(|have| have.architecture == "all") {
+                continue;
+            }
+            let Some(oldest) = installed.oldest() else { continue };
+            let Some(id) = newest(catalog, package, architecture) else {
+                let (package, distribution) = ((*package).to_owned(), distribution.to_string());
+                self.report.unoffered.push(Unoffered { package, distribution, hosts: installed.hosts() });
+                continue;
+            };
+            let to = &catalog.get(id).entry.version;
+            if to.compare(oldest) == Ordering::Greater {
+                let (hosts, of) = (installed.older_than(to), vec![distribution.to_string()]);
+                roots.insert(id, Why::Lacking { hosts, of, from: oldest.to_string(), to: to.to_string() });
+            } else {
+                self.report.current = self.report.current.saturating_add(1);
+            }
+        }
+        roots
     }
 
     /// Adds what the roots need and not all hosts have.
