@@ -3,6 +3,7 @@
 //! What is withdrawn here is left out of every later bundle, and every later manifest names it, so that a site which
 //! accepted it before refuses to promote or publish it. It is never taken back: a manifest that named it once crossed the gap.
 
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
@@ -138,9 +139,9 @@ pub fn add(
             return Err(WithdrawError::Unknown(wanted.to_string()));
         }
         for (sha256, package) in fits {
-            let entry = Withdrawn { package, reason: reason.to_owned(), sha256, since: now };
-            if all.insert(sha256, entry.clone()).is_none() {
-                new.push(entry);
+            if let Entry::Vacant(slot) = all.entry(sha256) {
+                let entry = Withdrawn { package, reason: reason.to_owned(), sha256, since: now };
+                new.push(slot.insert(entry).clone());
             }
         }
     }
