@@ -20,6 +20,9 @@ use measure::{Figure, Table, measure};
 
 const NEEDS: &[&str] = &["apt-utils", "gpg", "gpgv", "nginx-light", "aptly", "debmirror", "time", "xz-utils"];
 const PASSPHRASE: &str = "passphrase";
+/// The medium of the bench, and the file behind it.
+const STICK: &str = "stick";
+const IMAGE: &str = "stick.image";
 
 /// Runs the bench.
 pub fn run(cache: &Path, packages: usize) -> anyhow::Result<()> {
@@ -36,6 +39,7 @@ pub fn run(cache: &Path, packages: usize) -> anyhow::Result<()> {
     bench.volumes(&mut table)?;
     bench.verify(&mut table)?;
     bench.receive(&mut table)?;
+    bench.write(&mut table)?;
     println!("\n{} packages, {} MB\n{table}", bench.corpus.packages(), bench.corpus.bytes() / 1_000_000);
     Ok(())
 }
@@ -146,7 +150,46 @@ impl Bench {
         let copy = "cp -r media copy && sync";
         let bare = measure(&self.shell, || self.put_aside("copy"), "sh", &["-c", copy])?;
         table.row("receive", &ours, "cp -r and sync", &bare, 1.5);
+        let checked = "cp -r media copy && sync && cd copy/SEALIFT && sha256sum --quiet --check SHA256SUMS";
+        let checked = measure(&self.shell, || self.put_aside("copy"), "sh", &["-c", checked])?;
+        table.row("receive", &ours, "cp, sync, sha256sum -c", &checked, 1.3);
         Ok(())
+    }
+
+    /// Writing to a medium on the same disk: a file system of its own in a loop device, or blobs would only be linked.
+    fn write(&self, table: &mut Table) -> anyhow::Result<()> {
+        if !system::is_root() {
+            println!("writing to a medium is not measured: mounting one needs root");
+            return Ok(());
+        }
+        let seal = ["bundle", "seal", "--dir", "connected", "--stream", "bench", "--to", STICK];
+        let ours = measure(&self.shell, || self.fresh_stick(), "sealift-mirror", &seal)?;
+        let copy = format!("cp -r media/SEALIFT {STICK}/ && sync -f {STICK}");
+        let check = format!("cd {STICK}/SEALIFT && sha256sum --quiet --check SHA256SUMS");
+        // What everybody types checks what memory remembers; to read the medium the cache must go.
+        let peers = [
+            ("cp, sync, sha256sum -c", format!("{copy} && {check}")),
+            ("the same, cache dropped", format!("{copy} && echo 3 > /proc/sys/vm/drop_caches && {check}")),
+        ];
+        for (whom, script) in &peers {
+            let theirs = measure(&self.shell, || self.fresh_stick(), "sh", &["-c", script])?;
+            table.row("write, read back", &ours, whom, &theirs, 1.3);
+        }
+        self.shell.answer("umount", &[STICK]).map(drop)
+    }
+
+    /// Mounts an empty medium that is large enough, in the place of the one before.
+    fn fresh_stick(&self) -> anyhow::Result<()> {
+        let dir = self.shell.dir().join(STICK);
+        fs::create_dir_all(&dir)?;
+        if self.shell.try_run("mountpoint", &["-q", STICK])?.code == 0 {
+            self.shell.answer("umount", &[STICK])?;
+        }
+        let bytes = self.corpus.bytes() / 2 * 3 + (256 << 20);
+        let image = fs::File::create(self.shell.dir().join(IMAGE))?;
+        image.set_len(bytes)?;
+        self.shell.answer("mkfs.ext4", &["-q", "-F", "-m", "0", IMAGE])?;
+        self.shell.answer("mount", &["-o", "loop,nosuid,nodev", IMAGE, STICK]).map(drop)
     }
 
     /// Gives way to a new `name` without removing the old: ext4 takes longer to place files among inodes freed just before.

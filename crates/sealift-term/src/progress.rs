@@ -94,20 +94,20 @@ impl Phase {
     fn line(&self, after: Duration) -> String {
         let millis = u64::try_from(after.as_millis()).unwrap_or(u64::MAX).max(1);
         let rate = self.done.saturating_mul(1000) / millis;
-        let mut line = format!("{}: {}", self.name, bytes(self.done));
-        if let Some(total) = self.total {
-            line += &format!(" of {}", bytes(total));
-        }
-        line += &format!(", {}/s", bytes(rate));
-        if let (Some(total), 1..) = (self.total, rate) {
-            let left = total.saturating_sub(self.done) / rate;
-            line += &match left {
-                0..90 => format!(", {left} s left"),
-                90..5400 => format!(", {} min left", left.div_ceil(60)),
-                _ => format!(", {} h left", left.div_ceil(3600)),
-            };
-        }
-        line
+        let of = self.total.map_or_else(String::new, |total| format!(" of {}", bytes(total)));
+        let left = match (self.total, rate) {
+            (Some(total), 1..) => left(total.saturating_sub(self.done) / rate),
+            _ => String::new(),
+        };
+        format!("{}: {}{of}, {}/s{left}", self.name, bytes(self.done), bytes(rate))
+    }
+}
+
+fn left(seconds: u64) -> String {
+    match seconds {
+        0..90 => format!(", {seconds} s left"),
+        90..5400 => format!(", {} min left", seconds.div_ceil(60)),
+        _ => format!(", {} h left", seconds.div_ceil(3600)),
     }
 }
 
@@ -184,7 +184,7 @@ mod tests {
     fn a_line_has_rate_and_time_left_where_they_are_known() {
         let now = Instant::now();
         let phase = |total, done| Phase { name: "Writing blobs".into(), total, done, began: now, told: now };
-        let after = Duration::from_secs(60);
+        let after = Duration::from_mins(1);
         let line = phase(Some(4_700_000_000), 1_200_000_000).line(after);
         assert_eq!(line, "Writing blobs: 1.2 GB of 4.7 GB, 20.0 MB/s, 3 min left");
         assert_eq!(phase(None, 600_000_000).line(after), "Writing blobs: 600 MB, 10.0 MB/s");
