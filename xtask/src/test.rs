@@ -39,6 +39,7 @@ const NEEDS: &[&str] = &[
     "openssh-server",
     "openssh-client",
     "strace",
+    "xorriso",
     "clamav-daemon",
     "clamdscan",
     "nbdkit",
