@@ -39,7 +39,7 @@ impl Clamd {
         let mut child = spawned.expect("clamd is installed (package clamav-daemon)");
         let begun = Instant::now();
         while !socket.exists() {
-            if child.try_wait().unwrap().is_some() || begun.elapsed() > Duration::from_secs(60) {
+            if child.try_wait().unwrap().is_some() || begun.elapsed() > Duration::from_mins(1) {
                 let _ = child.kill();
                 return None;
             }
