@@ -32,7 +32,7 @@ pub use holdings::Holdings;
 pub(crate) use join::join;
 pub use missing::{Lack, Missing, MissingVolume};
 pub(crate) use park::{Documents, park};
-pub(crate) use quarantine::{adopt, collect, drop_accepted, open as quarantine, shelve};
+pub(crate) use quarantine::{adopt, collect, drop_accepted, drop_changed, open as quarantine, shelve};
 pub(crate) use rebuild::rebuild;
 
 /// Below a waiting bundle's directory: statements that were handed over for it.

@@ -14,6 +14,7 @@ use super::report::Accepted;
 use super::stage::waiting_fault;
 use super::statements::{Handed, Time};
 use super::{ReceiveError, Stop};
+use crate::ledger::EventKind;
 use crate::repository::Writer;
 use crate::waiting::{self, Holdings, Missing, Waiting};
 
@@ -43,15 +44,30 @@ pub(super) fn complete(
     }
     let source = Directory::open(&waiting.dir)?;
     let (belief, candidate) = judge(writer, &source, &waiting, (time, handed))?;
+    let store_fault = |error| content::fault(ReceiveError::Store(error));
+    let changed = waiting::drop_changed(writer, &waiting, &withheld, progress).map_err(store_fault)?;
+    if changed > 0 {
+        return go_on_waiting(writer, &waiting, changed).map(Completion::Waits);
+    }
     content::check_room(&writer.layout().store(), &waiting.name(), to_write(writer, &waiting)?)?;
     progress.phase(&format!("Checking the upstream chain of bundle {}", waiting.name()), None);
     content::check_chain(writer, &candidate)?;
-    waiting::adopt(writer, &waiting, &withheld).map_err(|e| content::fault(ReceiveError::Store(e)))?;
+    waiting::adopt(writer, &waiting, &withheld).map_err(store_fault)?;
     commit::commit_bundle(writer, &belief, &candidate)?;
     waiting::drop_accepted(writer)?;
     waiting::collect(writer)?;
     progress.done(&format!("Bundle {} is whole, and its upstream chain holds.", waiting.name()));
     Ok(Completion::Accepted(Box::new(Accepted::of_waiting(&candidate))))
+}
+
+/// Says of a bundle whose content was changed in the quarantine that it waits for it again.
+fn go_on_waiting(writer: &mut Writer, waiting: &Waiting, changed: u64) -> Result<Box<Missing>, Stop> {
+    let missing = Missing::of(waiting, &Holdings::of(writer)?, &writer.index().withheld()?);
+    let blobs = super::blobs(changed);
+    let detail = format!("{blobs} changed in the quarantine and removed; waits for {}", missing.lines().join("; "));
+    let event = writer.event(EventKind::Waiting, waiting.subject(), &detail);
+    writer.record(&event)?;
+    Ok(Box::new(missing))
 }
 
 /// Judges the kept documents under what is trusted now.
@@ -70,6 +86,11 @@ fn judge(
         return Err(crate::refusal::Refusal::Rollback { name, floor: waiting.sequence }.into());
     }
     let candidate = Candidate::read(writer, source, &belief, place)?;
+    if candidate.id != waiting.id {
+        // What is here and what scanners said was compared with the other one.
+        let (name, waits) = (waiting.name(), waiting.id);
+        return Err(crate::refusal::Refusal::OtherWaits { name, waits, found: candidate.id }.into());
+    }
     Ok((belief, candidate))
 }
 

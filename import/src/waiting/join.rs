@@ -32,8 +32,13 @@ pub(crate) fn join(writer: &Writer, waiting: &Waiting) -> Result<(), StoreError>
         let mut parts = Parts::of(split, &quarantine);
         match batch.insert_stream(&mut parts, &split.blob, stored.size, &Silent) {
             Ok(()) => batch.commit()?,
-            // A set that names parts of something else: the blob goes on missing.
-            Err(StoreError::WrongDigest { .. } | StoreError::WrongSize { .. }) => continue,
+            // A part that was changed since it came has to come again. A set that names parts of something else: the blob
+            // goes on missing.
+            Err(StoreError::WrongDigest { .. } | StoreError::WrongSize { .. }) => {
+                let parts = split.parts.iter().map(|part| (part.sha256, part.size));
+                super::quarantine::drop_wrong(&quarantine, parts, &|_| ())?;
+                continue;
+            }
             Err(error) => return Err(error),
         }
         for part in &split.parts {

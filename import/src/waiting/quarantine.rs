@@ -2,7 +2,7 @@
 //!
 //! A blob gets its name there only after it was hashed, and leaves by one rename. What no waiting bundle lists is removed.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use sealift_bundle::manifest::{Encoding, FileEntry};
 use sealift_fs::{Mode, PathError, Store, StoreError};
@@ -26,7 +26,7 @@ pub(crate) fn open(repository: &Repository) -> Result<Store, PathError> {
 
 /// Moves everything of a bundle that is only in the quarantine into the store; durable on return.
 ///
-/// Plain blobs are renamed; encoded ones are decoded and hashed once more.
+/// Plain blobs are renamed, so [`drop_changed`] comes first; encoded ones are decoded and hashed once more.
 pub(crate) fn adopt(writer: &Writer, waiting: &Waiting, withheld: &BTreeSet<Digest>) -> Result<(), StoreError> {
     let holdings = Holdings::of(writer)?;
     let (store, Some(quarantine)) = (writer.store()?, existing(writer)?) else { return Ok(()) };
@@ -51,6 +51,47 @@ fn copy(store: &Store, from: &Holdings, entries: &[&FileEntry], progress: &dyn P
         batch.insert_stream(&mut content, &entry.sha256, entry.size, progress)?;
     }
     Ok(batch.commit()?)
+}
+
+/// Hashes everything that a bundle is about to take out of the quarantine, and removes what is no longer what its name says;
+/// returns how many blobs that were.
+///
+/// Bytes were hashed when they came, which may be weeks ago, and a verdict of a scanner is about the digest: what a disk or
+/// another program made of them since must not get into the store by a rename.
+pub(crate) fn drop_changed(
+    writer: &Writer,
+    waiting: &Waiting,
+    withheld: &BTreeSet<Digest>,
+    progress: &dyn Progress,
+) -> Result<u64, StoreError> {
+    let (holdings, Some(quarantine)) = (Holdings::of(writer)?, existing(writer)?) else { return Ok(0) };
+    let files = waiting.manifest.files.iter();
+    let wanted = files.filter(|entry| !withheld.contains(&entry.sha256) && !holdings.in_store(entry));
+    let blobs: BTreeMap<Digest, u64> =
+        wanted.filter_map(|entry| holdings.quarantined(entry)).map(|stored| (stored.sha256, stored.size)).collect();
+    let bytes = blobs.values().fold(0_u64, |sum, size| sum.saturating_add(*size));
+    progress.phase(&format!("Checking what waited of bundle {}", waiting.name()), Some(bytes));
+    drop_wrong(&quarantine, blobs, &|size| progress.advance(size))
+}
+
+/// Removes those of `blobs` that have other bytes than their names say, and returns how many that were.
+pub(super) fn drop_wrong(
+    quarantine: &Store,
+    blobs: impl IntoIterator<Item = (Digest, u64)>,
+    read: &dyn Fn(u64),
+) -> Result<u64, StoreError> {
+    let mut dropped = 0;
+    for (digest, size) in blobs.into_iter().filter(|(digest, size)| quarantine.has(digest, *size)) {
+        match quarantine.verify(&digest) {
+            Err(StoreError::WrongDigest { .. }) => {
+                quarantine.remove(&digest)?;
+                dropped += 1;
+            }
+            other => drop(other?),
+        }
+        read(size);
+    }
+    Ok(dropped)
 }
 
 /// Takes out of the store what a bundle that turned out to be damaged brought: plain content waits in the quarantine, the

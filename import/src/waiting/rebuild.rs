@@ -1,6 +1,6 @@
 //! Rebuilds what is lost from parity, once enough of a set is here.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use sealift_bundle::manifest::Encoding;
 use sealift_bundle::parity::{self, ParityError};
@@ -32,7 +32,12 @@ pub(crate) fn rebuild(writer: &Writer, waiting: &Waiting, progress: &dyn Progres
         let quarantine = super::quarantine(writer)?;
         match parity::rebuild(set, &|digest| here.find(digest), &wanted, &quarantine, progress) {
             Ok(count) => rebuilt += count,
-            Err(ParityError::Rebuilt { .. } | ParityError::TooMuchLost { .. }) => {}
+            // What it was computed from may have been changed since it came; then that has to come again.
+            Err(ParityError::Rebuilt { .. }) => {
+                let pieces = set.pieces().map(|piece| (piece.sha256, piece.size));
+                super::quarantine::drop_wrong(&quarantine, pieces, &|_| ())?;
+            }
+            Err(ParityError::TooMuchLost { .. }) => {}
             Err(error) => return Err(error),
         }
     }
@@ -44,6 +49,8 @@ struct Pieces<'w> {
     set: &'w VolumeSet,
     store: Store,
     quarantine: Store,
+    /// Sizes of everything that may lie in the quarantine.
+    sizes: BTreeMap<Digest, u64>,
     /// Plain blobs whose content is in the store.
     stored: BTreeSet<Digest>,
     /// Pieces of data that the bundle lacks.
@@ -65,8 +72,10 @@ impl<'w> Pieces<'w> {
         let lacking = set.split().iter().filter(|split| wanted.contains(&split.blob));
         let parts: Vec<Digest> = lacking.flat_map(|split| &split.parts).map(|part| part.sha256).collect();
         wanted.extend(parts);
+        let mut sizes: BTreeMap<Digest, u64> = set.pieces().map(|piece| (piece.sha256, piece.size)).collect();
+        sizes.extend(waiting.manifest.blobs().into_values().filter_map(|e| e.stored).map(|s| (s.sha256, s.size)));
         let (store, quarantine) = (repository.store()?, super::quarantine(repository)?);
-        Ok(Self { set, store, quarantine, stored, wanted })
+        Ok(Self { set, store, quarantine, sizes, stored, wanted })
     }
 
     /// Finds a blob, part or parity blob; a part also inside of its joined blob.
@@ -75,7 +84,8 @@ impl<'w> Pieces<'w> {
     }
 
     fn whole(&self, digest: &Digest) -> Option<std::path::PathBuf> {
-        let quarantined = Some(self.quarantine.path(digest)).filter(|path| path.is_file());
+        let quarantined = self.sizes.get(digest).is_some_and(|size| self.quarantine.has(digest, *size));
+        let quarantined = quarantined.then(|| self.quarantine.path(digest));
         quarantined.or_else(|| self.stored.contains(digest).then(|| self.store.path(digest)))
     }
 

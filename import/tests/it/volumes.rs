@@ -316,10 +316,8 @@ fn volumes_of_a_bundle_below_the_floor_are_not_passed_over_once_it_waits() {
     assert_eq!(repository.floors().streams.values().next().unwrap().sequence.get(), 2);
 }
 
-#[test]
-fn a_blob_in_parts_on_several_volumes_is_joined() {
-    let mut connected = Connected::new();
-    let isolated = Isolated::new(&connected);
+/// A bundle of one large package that is cut in two parts, and its two media.
+fn in_parts(connected: &mut Connected) -> (Deb, Vec<Medium>) {
     let mut large: Deb = deb("large", "1");
     large.content = (0..40_000_u32).flat_map(u32::to_le_bytes).collect();
     let whole = connected.bundle(spec(1, vec![large.clone(), deb("small", "1")]));
@@ -332,13 +330,59 @@ fn a_blob_in_parts_on_several_volumes_is_joined() {
     let new = NewSet { purpose: SetPurpose::Volumes, volumes: 2, assigned, split, parity: None };
     let (set, payload) = VolumeSet::new(new, id, &manifest).unwrap();
     let parts = [head, tail].map(|bytes| (Digest::of(bytes), bytes.to_vec())).into_iter().collect();
-    let media = media(&whole, 1, &set, &signed(&connected, &payload), &parts);
+    let media = media(&whole, 1, &set, &signed(connected, &payload), &parts);
+    (large, media)
+}
+
+#[test]
+fn a_blob_in_parts_on_several_volumes_is_joined() {
+    let mut connected = Connected::new();
+    let isolated = Isolated::new(&connected);
+    let (large, media) = in_parts(&mut connected);
     let report = isolated.receive(&media[1]).unwrap();
     assert_eq!(volumes_missing(&report), [(1, true)]);
     assert_eq!(isolated.accept(&media[0]), ["deb12/1"]);
     assert_eq!(quarantined(&isolated), 0, "parts are not kept");
     let store = isolated.writer().store().unwrap();
-    assert_eq!(store.verify(&blob).unwrap(), large.content.len() as u64);
+    assert_eq!(store.verify(&Digest::of(&large.content)).unwrap(), large.content.len() as u64);
+}
+
+/// Changes the largest blob in the quarantine: other bytes, or fewer.
+fn spoil(isolated: &Isolated, cut_short: bool) {
+    let kept = files(&isolated.path().join("quarantine-store")).into_keys();
+    let path = kept.max_by_key(|path| fs::metadata(path).unwrap().len()).unwrap();
+    let bytes = fs::read(&path).unwrap();
+    let half = bytes.get(..bytes.len() / 2).unwrap().to_vec();
+    fs::write(&path, if cut_short { half } else { bytes.iter().map(|byte| !byte).collect() }).unwrap();
+}
+
+#[test]
+fn a_part_that_was_changed_in_the_quarantine_is_asked_for_again() {
+    for cut_short in [false, true] {
+        let mut connected = Connected::new();
+        let isolated = Isolated::new(&connected);
+        let (_, media) = in_parts(&mut connected);
+        isolated.receive(&media[1]).unwrap();
+        spoil(&isolated, cut_short);
+        let report = isolated.receive(&media[0]).unwrap();
+        assert_eq!(volumes_missing(&report), [(2, true)], "cut short: {cut_short}");
+        assert_eq!(isolated.accept(&media[1]), ["deb12/1"]);
+    }
+}
+
+#[test]
+fn a_piece_that_was_changed_in_the_quarantine_spoils_no_rebuilding_for_good() {
+    for cut_short in [false, true] {
+        let (connected, isolated, whole) = sides();
+        let Cut { media, .. } = cut_with_parity(&connected, &whole, 3, 1);
+        isolated.receive(&media[0]).unwrap();
+        spoil(&isolated, cut_short);
+        isolated.receive(&media[1]).unwrap();
+        let report = isolated.receive(&media[3]).unwrap();
+        assert_eq!(report.accepted.len(), 0);
+        assert!(volumes_missing(&report).iter().any(|(volume, _)| *volume == 1), "cut short: {cut_short}, {report:?}");
+        assert_eq!(isolated.accept(&media[0]), ["deb12/1"]);
+    }
 }
 
 #[test]

@@ -91,6 +91,28 @@ fn what_came_is_not_copied_again() {
 }
 
 #[test]
+fn content_that_was_changed_in_the_quarantine_is_not_taken_out_of_it() {
+    let (mut connected, isolated) = sides();
+    let medium = connected.bundle(two());
+    medium.flip(&Medium::blob(&jq()));
+    isolated.refused(&medium);
+    let expat = deb("expat", "2.5").content;
+    let top = isolated.path().join("quarantine-store");
+    let kept = files(&top).into_keys().find(|path| path.ends_with(Digest::of(&expat).to_hex())).unwrap();
+    let changed: Vec<u8> = expat.iter().map(|byte| !byte).collect();
+    fs::write(&kept, &changed).unwrap();
+    medium.flip(&Medium::blob(&jq()));
+    let report = isolated.receive(&medium).unwrap();
+    assert_eq!((report.accepted.len(), report.waiting.len()), (0, 1), "{report:?}");
+    assert_eq!(report.waiting[0].missing.carried.contents, 1, "it has to come again");
+    assert!(!kept.exists());
+    assert_eq!(isolated.accept(&medium), ["deb12/1"]);
+    let store = isolated.path().join("store");
+    assert!(!files(&store).into_values().any(|digest| digest == Digest::of(&changed)));
+    Repository::open(&isolated.path()).unwrap().verify_ledger(|_| ()).unwrap();
+}
+
+#[test]
 fn a_later_bundle_waits_for_its_content_and_is_accepted_by_itself() {
     let (mut connected, isolated) = sides();
     let first = connected.bundle(two());
