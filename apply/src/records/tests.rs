@@ -104,6 +104,22 @@ fn a_run_without_a_record_after_is_unfinished_and_the_chain_is_good() {
 }
 
 #[test]
+fn what_a_run_left_that_was_ended_while_it_wrote_a_record_is_gone_with_the_next() {
+    let (dir, key) = three();
+    let path = |file: &str| dir.path().join("records").join(file);
+    std::fs::write(path("000004-db1-after.dsse.json"), "whole, but its record was not written").unwrap();
+    std::fs::write(path(".tmp-000004-db1-after.json"), "half").unwrap();
+    let lock = Lock::take(dir.path()).unwrap();
+    RecordsWriter::open(dir.path(), &key).append(&lock, draft("web1", Phase::Before)).unwrap();
+    let mut names: Vec<String> =
+        std::fs::read_dir(path("")).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+    names.retain(|name| name.starts_with("000004") || name.starts_with(".tmp"));
+    names.sort();
+    assert_eq!(names, ["000004-web1-before.dsse.json", "000004-web1-before.json"]);
+    assert_eq!(Records::open(dir.path(), key.public()).verify().unwrap().count, 4);
+}
+
+#[test]
 fn names_the_record_that_was_changed() {
     let (dir, key) = three();
     edit(dir.path(), "000002-web1-after.json", "alice", "mallo");

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use sealift_fs::{Lock, Mode};
+use sealift_fs::{Lock, Mode, PathError};
 use sealift_model::escape::printable;
 use sealift_model::{Digest, HostId, Timestamp};
 use sealift_site::StatementKey;
@@ -71,7 +71,9 @@ impl<'a> RecordsWriter<'a> {
             Some(name) => self.records.checked(name)?.digest,
             None => NONE_BEFORE,
         };
-        let record = chained(draft, last.map_or(1, |name| name.sequence + 1), previous, self.key);
+        let sequence = last.map_or(1, |name| name.sequence + 1);
+        sweep(dir, sequence)?;
+        let record = chained(draft, sequence, previous, self.key);
         let bytes = record.to_bytes()?;
         let stem = record.stem();
         let envelope =
@@ -85,6 +87,17 @@ impl<'a> RecordsWriter<'a> {
         }
         Ok(kept)
     }
+}
+
+/// Takes away what a run left that was ended while it wrote record `sequence`, which may not have been of the same host or
+/// phase: half a file, an envelope without its record. The lock says that nobody else is writing.
+fn sweep(dir: &Path, sequence: u64) -> Result<(), PathError> {
+    let number = format!("{sequence:06}-");
+    let left = |name: &String| name.starts_with(".tmp-") || name.starts_with(&number) && name.ends_with(".dsse.json");
+    for name in sealift_fs::list_dir(dir)?.iter().filter(|name| left(name)) {
+        sealift_fs::remove_file(&dir.join(name))?;
+    }
+    Ok(())
 }
 
 fn chained(draft: Draft, sequence: u64, previous: Digest, key: &StatementKey) -> Record {

@@ -204,6 +204,8 @@ impl Case {
             state = state.into_iter().map(|(name, content)| (self.without_version(&name), content)).collect();
         }
         live(dir, &mut state);
+        desk::opens(dir, &mut state);
+        hosts::said(dir, &mut state);
         if let Some(events) = events(dir) {
             state.insert("events".into(), events);
         }
@@ -223,8 +225,14 @@ impl Case {
 
     fn depth(&self, name: &str) -> Depth {
         let random = |start: &str| name.starts_with(start) && name.len() > start.len();
-        let counted =
-            ["connected/reports", "isolated/published/.trees", "isolated/ledger.jsonl", "apply/index.sqlite", "hosts"];
+        let counted = [
+            "connected/reports",
+            "isolated/published/.trees",
+            "isolated/ledger.jsonl",
+            "apply/index.sqlite",
+            "hosts",
+            "apply/records",
+        ];
         // Locks hold nothing, and readers make an empty store.
         let idle = name.ends_with("/lock") || ["connected/store", "connected/store/sha256"].contains(&name);
         if idle && self.name.ends_with("init")
@@ -261,7 +269,7 @@ fn events(dir: &Path) -> Option<String> {
     for line in String::from_utf8_lossy(&text).lines() {
         let line: serde_json::Value = serde_json::from_str(line).unwrap_or_default();
         let kind = line["event"].as_str().unwrap_or_default();
-        let detail = if ["published", "receipt", "scrubbed", "recovered"].contains(&kind) {
+        let detail = if ["published", "receipt", "scrubbed", "recovered", "need", "requested"].contains(&kind) {
             ""
         } else {
             line["detail"].as_str().unwrap_or_default()
@@ -272,7 +280,9 @@ fn events(dir: &Path) -> Option<String> {
         }
         let ends = detail.find("; medium ").or(detail.find("; all of it had come")).unwrap_or(detail.len());
         let event = format!("{kind} {} {}", line["subject"], detail.get(..ends).unwrap_or(detail));
-        let repeats = ["published", "receipt", "refused", "scrubbed", "recovered", "healed"].contains(&kind);
+        let repeats =
+            ["published", "receipt", "refused", "scrubbed", "recovered", "healed", "need", "requested", "scanned"]
+                .contains(&kind);
         if !(repeats && found.last() == Some(&event)) {
             found.push(event);
         }

@@ -199,6 +199,7 @@ fn opens(case: &Case, dir: &Path) -> Option<String> {
         ("one.sealift", "bundle", "inspect one.sealift"),
         ("keys/root.json", "ceremony", "show keys/root.json"),
         ("apply/inventory.toml", "apply", "records --dir apply"),
+        ("apply/records", "apply", "verify --dir apply"),
     ];
     for (path, of, line) in readers {
         if of != case.line.tool
@@ -208,7 +209,7 @@ fn opens(case: &Case, dir: &Path) -> Option<String> {
             continue;
         }
         let tool = match line.split(' ').next() {
-            Some("verify" | "inspect") => "bundle",
+            Some("verify" | "inspect") if of != "apply" => "bundle",
             _ if of == "ceremony" => "keys",
             _ => of,
         };

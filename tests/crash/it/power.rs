@@ -309,4 +309,7 @@ power_cuts! {
     scrub_survives_power_cuts "scrub"
     scrub_of_a_rotten_store_survives_power_cuts "scrub-rotten"
     receive_that_heals_survives_power_cuts "receive-heals"
+    another_passphrase_survives_power_cuts "reseal"
+    countersigning_survives_power_cuts "countersign"
+    signing_a_statement_survives_power_cuts "statement-sign"
 }

@@ -11,7 +11,7 @@ use std::process::ExitCode;
 use anyhow::{Context as _, bail};
 use sealift_crash_tests::trace::Step;
 use sealift_fs::fault::{self, Fault, Plan};
-use sealift_keys::{Ceremony, KdfParams, Passphrase, pair, person};
+use sealift_keys::{Ceremony, KdfParams, KeyFile, Passphrase, key_file, pair, person};
 use sealift_model::Timestamp;
 use sealift_trust::Purpose;
 
@@ -34,6 +34,7 @@ fn main() -> anyhow::Result<ExitCode> {
         Some("ceremony") => ceremony(),
         Some("generate") => generate(),
         Some("person") => new_person(),
+        Some("reseal") => reseal(),
         Some("mirror") => Ok(sealift_mirror::main()),
         Some("bundle") => Ok(sealift_bundle::main()),
         Some("import") => Ok(sealift_import::main()),
@@ -81,6 +82,15 @@ fn new_person() -> anyhow::Result<ExitCode> {
     let arguments: Vec<String> = std::env::args().collect();
     let [_, dir, name, passphrase] = arguments.as_slice() else { bail!("give a directory, a name, a passphrase file") };
     person::create(dir.as_ref(), &name.parse()?, &Passphrase::from_file(passphrase.as_ref())?, CHEAP)?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// `sealift-keys reseal KEY`, likewise: `faulty KEY OLD_PASSPHRASE_FILE NEW_PASSPHRASE_FILE`.
+fn reseal() -> anyhow::Result<ExitCode> {
+    let arguments: Vec<String> = std::env::args().collect();
+    let [_, key, old, new] = arguments.as_slice() else { bail!("give a key file and two passphrase files") };
+    let secret = KeyFile::read(key.as_ref())?.open(&Passphrase::from_file(old.as_ref())?)?;
+    key_file::reseal(key.as_ref(), &secret, &Passphrase::from_file(new.as_ref())?, CHEAP)?;
     Ok(ExitCode::SUCCESS)
 }
 
