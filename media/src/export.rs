@@ -216,7 +216,11 @@ fn how(medium: &Medium, record: &Record, after: Option<&Stored>) -> [String; 2] 
         Event::Received { seal: Some(seal), .. } => format!("seal {seal} found"),
         _ => "no seal found".to_owned(),
     };
-    let strange = medium.remarks.iter().filter(|remark| remark.number == record.number);
+    // A hand-over is one line; what was strange when it was completed stands at its second record.
+    let second = after.filter(|next| matches!(next.link.record.event, Event::Countersigned {}));
+    let numbers = [Some(record.number), second.map(|next| next.link.record.number)];
+    let all = medium.old_remarks.iter().chain(&medium.remarks);
+    let strange = all.filter(|remark| numbers.contains(&Some(remark.number)));
     let strange = strange.map(|remark| remark.what.to_string());
     let result: Vec<String> = std::iter::once(result.to_owned()).filter(|r| !r.is_empty()).chain(strange).collect();
     [method, result.join("; ")]

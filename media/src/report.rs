@@ -58,14 +58,21 @@ pub fn written(bytes: &[u8]) -> Result<Taken, TakeError> {
     let method = report.read_back.method;
     let sentence = format!("read back {}", method.describe());
     let sure = matches!(method, Method::Direct | Method::Dropped);
-    let warning = (!sure).then(|| format!("the medium was {sentence}; verify it on another machine before it leaves"));
+    // Hard links are on the mirror's own disk, and so is the device that the report names.
+    let linked = report.read_back.linked > 0;
+    let warning = if linked {
+        Some("it is about a directory on the mirror's own disk, not about a medium".to_owned())
+    } else {
+        (!sure).then(|| format!("the medium was {sentence}; verify it on another machine before it leaves"))
+    };
+    let device = report.device.filter(|_| !linked);
     let writing = Writing {
         bytes: Some(report.bytes_written),
         loads: vec![load],
         method: sentence.parse().map_err(|_| TakeError::NoBundle)?,
         report: Some(Digest::of(bytes)),
         // A serial number that a terminal would not show is none that people compare.
-        serial: report.device.and_then(|device| device.serial).and_then(|serial| serial.trim().parse().ok()),
+        serial: device.and_then(|device| device.serial).and_then(|serial| serial.trim().parse().ok()),
         sums: Some(report.sums),
     };
     Ok(Taken { event: Event::Written(Box::new(writing)), time: report.finished, warning })

@@ -147,6 +147,8 @@ pub struct Medium {
     pub open: Option<Open>,
     /// What was strange, since it was last sanitised.
     pub remarks: Vec<Remark>,
+    /// What was strange before that.
+    pub old_remarks: Vec<Remark>,
     /// Branches that are accounted for, by the digest of their last record.
     pub joined: BTreeSet<Digest>,
     /// Number of the last record.
@@ -204,6 +206,7 @@ impl Medium {
             fate: Fate::Kept,
             open: None,
             remarks: Vec::new(),
+            old_remarks: Vec::new(),
             joined: BTreeSet::new(),
             number: 1,
             head: digest,
@@ -310,7 +313,8 @@ impl Medium {
     fn take_read(&mut self, number: u64, loads: &[Load], result: Outcome) {
         for load in loads {
             // Who reads may know the bundle and not the volume.
-            let same = |on: &Load| on == load || (load.volume.is_none() && on.bundle == load.bundle);
+            let whole = |on: &Load| Load { volume: None, volumes: None, ..on.clone() };
+            let same = |on: &Load| on == load || (load.volume.is_none() && whole(on) == *load);
             if !self.loads.iter().any(same) {
                 self.remark(number, Strange::NotWritten(load.clone()));
             }
@@ -357,7 +361,7 @@ impl Medium {
 
     fn clear(&mut self) {
         self.loads.clear();
-        self.remarks.clear();
+        self.old_remarks.append(&mut self.remarks);
         self.past.sanitised = true;
         self.past.trip = Trip::Home;
     }

@@ -1,6 +1,6 @@
 //! `sealift-media add`: a medium begins.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::{Args, ValueEnum};
@@ -67,10 +67,16 @@ impl DeviceArgs {
     pub(super) fn get(&self) -> Result<(Option<Line>, Option<u64>), CommandError> {
         let Some(at) = &self.at else { return Ok((self.serial.clone(), None)) };
         let seen = look(&Places::default(), at).map_err(|e| CommandError::from_error(Exit::Failed, &e))?;
+        let shown = at.display();
+        // Asked of a stick that is not mounted, the machine would name its own disk.
+        if seen.mount.as_ref().is_some_and(|mount| mount.point == Path::new("/")) {
+            let own = format!("{shown} lies on this machine's own disk, not on a medium");
+            return Err(CommandError::new(Exit::Failed, own)
+                .hint("mount the medium there; or give the number that stands on it: --serial TEXT"));
+        }
         let serial = seen.device.as_ref().and_then(|device| device.serial.as_deref());
         let serial = serial.and_then(|serial| serial.trim().parse::<Line>().ok());
         if serial.is_none() {
-            let shown = at.display();
             return Err(CommandError::new(Exit::Failed, format!("the device below {shown} says no serial number"))
                 .hint("give the number that stands on it: --serial TEXT"));
         }

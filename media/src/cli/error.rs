@@ -1,5 +1,7 @@
 //! Which exit code and which hint belong to which error of the library.
 
+use std::path::Path;
+
 use sealift_fs::LockError;
 use sealift_term::{CommandError, Exit};
 
@@ -21,6 +23,17 @@ pub(super) fn register(error: &RegisterError, dir: &DirArgs) -> CommandError {
         RegisterError::NotEmpty(_) => {
             CommandError::from_error(Exit::Failed, error).hint("name a directory that does not exist yet")
         }
+    }
+}
+
+/// Shows why a record that came as a file was not taken over.
+pub(super) fn carried(error: &RegisterError, path: &Path, dir: &DirArgs) -> CommandError {
+    match error {
+        RegisterError::Record(_) => {
+            CommandError::with_cause(Exit::RefusedSignature, format!("{} is no record", path.display()), error)
+                .hint("take the file that --out wrote for the other person")
+        }
+        error => register(error, dir),
     }
 }
 

@@ -11,6 +11,7 @@ use super::signing::RecordOptions;
 use super::{DirArgs, error};
 use crate::merge::merge_record;
 use crate::record::{ChainName, Event, LIMIT};
+use crate::state::Then;
 
 /// Hand a medium over to another person
 ///
@@ -65,11 +66,14 @@ pub(super) fn countersign(args: &CountersignArgs, term: Term) -> Result<ExitCode
         let bytes =
             sealift_fs::read_capped(path, LIMIT as u64).map_err(|e| CommandError::from_error(Exit::Failed, &e))?;
         let mut writer = args.dir.write()?;
-        merge_record(&mut writer, &bytes).map_err(|e| error::register(&e, &args.dir))?;
+        merge_record(&mut writer, &bytes).map_err(|e| error::carried(&e, path, &args.dir))?;
     }
     let (id, repeated) = (&args.id, args.dir.repeated());
-    let next = format!("sealift-media handover-sheet {id} --html FILE{repeated}");
+    let register = args.dir.open()?;
+    let open = register.medium(id).ok().and_then(|(medium, _)| medium.open.as_ref());
+    let handed = open.is_some_and(|open| matches!(open.then, Then::With(_)));
+    let next = handed.then(|| format!("sealift-media handover-sheet {id} --html FILE{repeated}"));
     let chain = ChainName::Medium(id.clone());
-    let strange = args.options.sign(&args.dir, &chain, Event::Countersigned {}, Some(next), term)?;
+    let strange = args.options.sign(&args.dir, &chain, Event::Countersigned {}, next, term)?;
     Ok(if strange { Exit::Partial.into() } else { ExitCode::SUCCESS })
 }

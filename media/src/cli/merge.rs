@@ -58,7 +58,7 @@ pub(super) fn run(args: &MergeArgs, term: Term) -> Result<ExitCode, CommandError
 fn one(writer: &mut crate::register::Writer, args: &MergeArgs) -> Result<Merged, CommandError> {
     let bytes =
         sealift_fs::read_capped(&args.other, LIMIT as u64).map_err(|e| CommandError::from_error(Exit::Failed, &e))?;
-    let (chain, came) = merge_record(writer, &bytes).map_err(|e| error::register(&e, &args.dir))?;
+    let (chain, came) = merge_record(writer, &bytes).map_err(|e| error::carried(&e, &args.other, &args.dir))?;
     let mut merged = Merged::default();
     match chain {
         ChainName::Medium(id) => merged.media.push((id, came)),

@@ -73,6 +73,10 @@ pub(super) fn run(verb: &PersonVerb, term: Term) -> Result<ExitCode, CommandErro
 }
 
 fn add(args: &AddPersonArgs, term: Term) -> Result<ExitCode, CommandError> {
+    let begins = args.record.circumstances()?.time;
+    if let Some(until) = args.until.filter(|until| *until <= begins) {
+        return Err(CommandError::new(Exit::Usage, format!("the appointment would have ended already, at {until}")));
+    }
     let key = read_public(&args.public).map_err(|e| CommandError::from_error(Exit::Failed, &e))?;
     let mut may: Vec<Power> = args
         .may

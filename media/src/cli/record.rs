@@ -67,10 +67,10 @@ struct WrittenArgs {
     #[arg(long, value_name = "FILE", conflicts_with_all = ["bundle", "method"])]
     report: Option<PathBuf>,
     /// What: STREAM/NUMBER=BUNDLE-ID, with :K/N for volume K of N; can be repeated
-    #[arg(long, value_name = "LOAD", required_unless_present = "report")]
+    #[arg(long, value_name = "LOAD", requires = "method")]
     bundle: Vec<Load>,
     /// How it was written and read back
-    #[arg(long, value_name = "TEXT", required_unless_present = "report")]
+    #[arg(long, value_name = "TEXT", requires = "bundle")]
     method: Option<Line>,
     #[command(flatten)]
     device: DeviceArgs,
@@ -98,10 +98,10 @@ struct ImportedArgs {
     #[arg(long, value_name = "FILE", conflicts_with_all = ["bundle", "result"])]
     ledger_line: Option<PathBuf>,
     /// What: STREAM/NUMBER=BUNDLE-ID, with :K/N for volume K of N; can be repeated
-    #[arg(long, value_name = "LOAD", required_unless_present = "ledger_line")]
+    #[arg(long, value_name = "LOAD", requires = "result")]
     bundle: Vec<Load>,
     /// How it ended
-    #[arg(long, value_name = "RESULT", required_unless_present = "ledger_line")]
+    #[arg(long, value_name = "RESULT", requires = "bundle")]
     result: Option<OutcomeArg>,
     #[command(flatten)]
     plain: PlainArgs,
@@ -250,7 +250,7 @@ fn run_written(args: &WrittenArgs, term: Term) -> Result<ExitCode, CommandError>
             serial: None,
             sums: None,
         })),
-        (None, None) => return Err(CommandError::new(Exit::Usage, "neither --report nor --method was given")),
+        (None, None) => return Err(CommandError::new(Exit::Usage, "give --report FILE, or --bundle and --method")),
     };
     if let Event::Written(writing) = &mut event
         && let Some(found) = found
@@ -264,7 +264,9 @@ fn run_imported(args: &ImportedArgs, term: Term) -> Result<ExitCode, CommandErro
     let event = match (&args.ledger_line, args.result) {
         (Some(path), _) => take(path, MAX_LEDGER_LINE, imported, term)?,
         (None, Some(result)) => Event::Imported { ledger: None, loads: sorted(&args.bundle), result: result.into() },
-        (None, None) => return Err(CommandError::new(Exit::Usage, "neither --ledger-line nor --result was given")),
+        (None, None) => {
+            return Err(CommandError::new(Exit::Usage, "give --ledger-line FILE, or --bundle and --result"));
+        }
     };
     args.plain.sign(event, term)
 }

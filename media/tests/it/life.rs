@@ -61,10 +61,40 @@ fn whole_life_of_a_stick_with_two_people_on_two_sides() {
     let end = ["s1", "--method", "shredded", "--witness"];
     desk.record("bob", "destroyed", &[&end[..], &["bob"]].concat()).refused(12, &["two are needed"]);
     desk.record("bob", "destroyed", &[&end[..], &["carol"]].concat()).done();
-    desk.sign("reg", "carol", &["countersign", "s1"]).done();
+    let said = desk.sign("reg", "carol", &["countersign", "s1"]).done();
+    assert!(!said.contains("Next:"), "nothing is to be done about what is no more: {said}");
     assert_eq!(desk.condition("reg", "s1").0, "destroyed");
     desk.record("bob", "seen", &["s1"]).refused(12, &["destroyed"]);
     desk.check("reg").done();
+    // The log keeps what was strange, though the medium was sanitised since.
+    let transfers = desk.run(&["export", "--transfers", "--dir", "reg"]).done();
+    let received = transfers.lines().find(|line| line.contains("\"received\"")).unwrap();
+    assert!(received.contains("seal A-0017 was put on, seal A-0018 was found"), "{received}");
+}
+
+#[test]
+fn what_is_given_by_mistake_is_named_and_not_recorded() {
+    let desk = Desk::new();
+    // The machine's own disk is no stick.
+    desk.add("s2", &["--kind", "stick", "--at", "/"]).refused(1, &["--serial TEXT"]);
+    desk.record("alice", "written", &["s1"]).refused(2, &["--report FILE"]);
+    desk.record("alice", "imported", &["s1"]).refused(2, &["--ledger-line FILE"]);
+    desk.private("note", "{}");
+    desk.sign("reg", "bob", &["countersign", "s1", "--record", "note"]).refused(10, &["note is no record", "--out"]);
+    desk.merge("reg", "note").refused(10, &["note is no record"]);
+    // The id of one bundle under the name of another.
+    desk.record("alice", "sanitised", &["s1", "--method", "overwritten once"]).done();
+    desk.write("alice", "s1").done();
+    let (id, _volume) = BUNDLE.trim_start_matches("patches/12").split_once(':').unwrap();
+    let other = ["s1", "--bundle", &format!("patches/13{id}"), "--result", "good"];
+    desk.record("alice", "imported", &other).failed(3, &["patches/13 was read from it, and nothing here says"]);
+    let same = ["s1", "--bundle", &format!("patches/12{id}"), "--result", "good"];
+    desk.record("alice", "imported", &same).done();
+    // It goes away open: the log says so in the line of the hand-over, which was completed by another record.
+    desk.sign("reg", "alice", &["handover", "s1", "--to", "bob"]).done();
+    desk.sign("reg", "bob", &["countersign", "s1"]).failed(3, &["without a seal"]);
+    let transfers = desk.run(&["export", "--transfers", "--dir", "reg"]).done();
+    assert!(transfers.contains("\"both signed; went away with content and without a seal\""), "{transfers}");
 }
 
 fn digest_of(desk: &Desk, dir: &str, number: u64) -> String {
@@ -99,7 +129,8 @@ fn only_people_of_the_register_sign_and_only_while_they_are_appointed() {
     desk.sign("reg", "alice", &again).refused(12, &["is or was that of bob"]);
     desk.sign("reg", "alice", &["person", "retire", "alice"]).refused(12, &["last one who may keep"]);
     let over = ["person", "add", "mallory", "--public", "mallory.pub", "--until", "2020-01-01T00:00:00Z"];
-    desk.sign("reg", "alice", &over).done();
+    desk.sign("reg", "alice", &over).refused(2, &["would have ended already"]);
+    desk.sign("reg", "alice", &[&over[..], &["--time", "2019-12-01T00:00:00Z"]].concat()).done();
     desk.record("mallory", "seen", &["s1"]).refused(12, &["ended at 2020-01-01"]);
     desk.record("bob", "seen", &["s1"]).done();
     desk.sign("reg", "alice", &["person", "retire", "bob"]).done();
