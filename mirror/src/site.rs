@@ -189,13 +189,19 @@ pub fn latest(state: &Path, site: &SiteConfig) -> Result<Option<KeptReceipt>, Si
 }
 
 /// Returns what a site acknowledged last of a stream: by its newest receipt, or by a later code where those are believed.
+///
+/// What a site signed on a later day stands against any code: it may have lost what it once held.
 pub fn acknowledgement(state: &Path, site: &SiteConfig, stream: &StreamId) -> Result<Option<Held>, SiteError> {
-    let kept = latest(state, site)?;
-    let signed = kept.and_then(|kept| kept.receipt.holds.into_iter().find(|held| held.stream == *stream));
+    let (mut issued, mut signed) = (None, None);
+    if let Some(KeptReceipt { receipt, .. }) = latest(state, site)? {
+        issued = Some(receipt.issued);
+        signed = receipt.holds.into_iter().find(|held| held.stream == *stream);
+    }
     if !site.believe_codes {
         return Ok(signed);
     }
-    let typed = code::newest(state, &site.name, stream)?.map(|code| code.held());
+    let later = |code: &KeptCode| issued.is_none_or(|issued| !code.is_before(issued));
+    let typed = code::newest(state, &site.name, stream)?.filter(later).map(|code| code.held());
     Ok(match (signed, typed) {
         (Some(signed), Some(typed)) if typed.sequence > signed.sequence => Some(typed),
         (None, typed) => typed,

@@ -46,6 +46,11 @@ impl KeptCode {
     pub fn held(&self) -> Held {
         Held { stream: self.stream.clone(), sequence: self.sequence, manifest: self.manifest }
     }
+
+    /// Tells whether it was written before the day of `time`. It has the day only: one of that day is not before it.
+    pub(super) fn is_before(&self, time: Timestamp) -> bool {
+        time.minus_seconds(86_399) > self.issued
+    }
 }
 
 /// Finds out what a code says, and keeps it. The answer is false if it was kept before.
@@ -104,8 +109,7 @@ fn refuse_older(state: &Path, site: &SiteConfig, code: &KeptCode) -> Result<(), 
     let before = newest(state, &site.name, &code.stream)?;
     let receipt = latest(state, site)?;
     let days = before.as_ref().map(|kept| kept.issued).into_iter().chain(receipt.map(|kept| kept.receipt.issued));
-    // A code has the day only: one of the day of a receipt is not older than it.
-    if let Some(last) = days.max().filter(|last| last.minus_seconds(86_399) > code.issued) {
+    if let Some(last) = days.max().filter(|last| code.is_before(*last)) {
         return Err(SiteRefusal::Older { site: site.name.clone(), issued: code.issued, last }.into());
     }
     let held = acknowledgement(state, site, &code.stream)?.map(|held| held.sequence);

@@ -67,6 +67,25 @@ fn a_code_decides_nothing_unless_it_is_believed_for_that_site() {
 }
 
 #[test]
+fn a_later_receipt_stands_against_a_code_that_said_more() {
+    let world = world();
+    let config = std::fs::read_to_string(world.mirror().join("mirror.toml")).unwrap();
+    let believing = config.replace("receipt_key = ", "believe_codes = true\nreceipt_key = ");
+    assert_ne!(config, believing);
+    std::fs::write(world.mirror().join("mirror.toml"), believing).unwrap();
+    type_in(&world, "plant-a", &held(&world, 3), 6).unwrap();
+    world.sync(7, &[("a", "4", "")]);
+    let valid_from = || world.plan(12, BaseChoice::For(name("plant-a"))).unwrap().valid_from;
+    assert_eq!(valid_from(), [seq(3)]);
+    // The site lost its repository, and began anew with the first bundle.
+    let state = world.state();
+    let text = receipt(&world.site, 9, 1, held(&world, 1).manifest);
+    sealift_mirror::site::import(&state.lock().unwrap(), state.dir(), state.config(), text.as_bytes()).unwrap();
+    drop(state);
+    assert_eq!(valid_from(), [seq(1)]);
+}
+
+#[test]
 fn refuses_a_code_that_fits_nothing_this_mirror_made() {
     let world = world();
     let before = world.documents();
