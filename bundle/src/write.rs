@@ -140,6 +140,14 @@ pub enum WriteError {
     /// Another bundle has this stream and sequence.
     #[error("{0} is on the medium already, with another content")]
     Taken(RelPath),
+    /// Other volumes of the bundle, or all of it, lie there: most often the medium was not changed.
+    #[error("{path} holds {there} already")]
+    OtherPart {
+        /// The `SEALIFT` directory.
+        path: String,
+        /// What lies there.
+        there: PartThere,
+    },
     /// A bundle on the medium is not listed any more, so the medium would not verify.
     #[error("{0} is on the medium but not listed by the new targets metadata")]
     Unlisted(RelPath),
@@ -222,6 +230,28 @@ pub enum WriteError {
     /// The parts do not belong together.
     #[error("the parts of the bundle do not fit together: {0}")]
     Parts(&'static str),
+}
+
+/// How much of a bundle lies on a medium.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum PartThere {
+    /// All of it, not cut.
+    Whole(RelPath),
+    /// Volumes of it, with their numbers.
+    Volumes(RelPath, Vec<u16>),
+}
+
+impl std::fmt::Display for PartThere {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Whole(bundle) => write!(f, "the whole of {bundle}"),
+            Self::Volumes(bundle, numbers) => {
+                let numbers: Vec<String> = numbers.iter().map(ToString::to_string).collect();
+                let noun = if numbers.len() == 1 { "volume" } else { "volumes" };
+                write!(f, "{noun} {} of {bundle}", numbers.join(", "))
+            }
+        }
+    }
 }
 
 fn and_more(more: usize) -> String {

@@ -54,8 +54,12 @@ impl<'a> Writer<'a> {
             BlobAt::Part { .. } => None,
         });
         let may_link = !plan.missing.is_empty() && self.staging.can_link(whole)?;
-        if !may_link {
-            let to_copy = plan.bytes.saturating_sub(self.staging.left_bytes());
+        // Parts are copied, also where whole files are linked.
+        let copied =
+            |blob: &&Missing| !may_link || matches!(self.parts.blobs.blob_at(&blob.sha256), BlobAt::Part { .. });
+        let bytes = plan.missing.iter().filter(copied).fold(0_u64, |sum, blob| sum.saturating_add(blob.size));
+        if bytes > 0 {
+            let to_copy = bytes.saturating_sub(self.staging.left_bytes());
             target::check_space(self.dir, to_copy, self.parts.manifest_bytes.len() as u64)?;
         }
         for blob in &plan.missing {

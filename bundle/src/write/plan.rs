@@ -5,7 +5,7 @@ use std::path::Path;
 
 use sealift_model::{Digest, RelPath};
 
-use super::{BundleParts, VolumePart, WriteError, WriteOptions, volume_place};
+use super::{BundleParts, PartThere, VolumePart, WriteError, WriteOptions, volume_place};
 use crate::layout::{self, SUMS, Survey, metadata_path};
 use crate::manifest::Manifest;
 use crate::metadata::listed_targets;
@@ -86,7 +86,11 @@ pub fn plan_write(dir: &Path, parts: &BundleParts<'_>, options: &WriteOptions<'_
     let bytes = missing.iter().fold(0_u64, |sum, blob| sum.saturating_add(blob.size));
     let own = (&parts.manifest.stream, parts.manifest.sequence);
     let mut bundles = existing.iter().flat_map(|e| &e.survey.bundles);
-    let bundle_present = bundles.any(|b| (&b.stream, b.sequence) == own);
+    let bundle_there = bundles.find(|b| (&b.stream, b.sequence) == own);
+    if let Some(there) = bundle_there {
+        check_part(dir, parts.manifest, &there.volumes, options)?;
+    }
+    let bundle_present = bundle_there.is_some();
     let evidence = match &existing {
         Some(existing) if bundle_present => new_evidence(existing, parts, dir)?,
         _ => parts.evidence.iter().map(|(name, _)| name.clone()).collect(),
@@ -113,6 +117,18 @@ pub(super) fn carried(manifest: &Manifest, options: &WriteOptions<'_>) -> Vec<Mi
     let list = volume_place(manifest, volume.number);
     let of = |blob: &Digest| blobs.get(blob).map_or_else(|| list.clone(), |entry| entry.path.clone());
     volume.blobs.iter().map(|(sha256, size)| Missing { sha256: *sha256, size: *size, of: of(sha256) }).collect()
+}
+
+/// Refuses a medium on which another part of the same bundle lies. What is there cannot be told from what is missing by
+/// whoever carries it, and volumes beside a whole bundle do not verify.
+fn check_part(dir: &Path, manifest: &Manifest, there: &[u16], options: &WriteOptions<'_>) -> Result<(), WriteError> {
+    let own = options.volume.as_ref().map(|volume| volume.number);
+    if there.iter().map(|number| u32::from(*number)).eq(own) {
+        return Ok(());
+    }
+    let bundle = super::bundle_dir(manifest);
+    let there = if there.is_empty() { PartThere::Whole(bundle) } else { PartThere::Volumes(bundle, there.to_vec()) };
+    Err(WriteError::OtherPart { path: crate::source::shown(&dir.join(TOP)), there })
 }
 
 /// Tells whether the list of volumes is not there yet.

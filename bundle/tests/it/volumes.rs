@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use sealift_bundle::pack::{pack, unpack};
 use sealift_bundle::parity::judge;
 use sealift_bundle::volumes::{NewSet, SetPurpose, VolumeSet, carried};
-use sealift_bundle::write::VolumePart;
+use sealift_bundle::write::{VolumePart, WriteError};
 use sealift_bundle::{BundleParts, Manifest, MetadataFiles, WriteOptions, write_proven};
 use sealift_model::{Digest, Silent};
 use sealift_trust::Purpose;
@@ -70,7 +70,13 @@ impl Cut {
         let dir = self.f.path(name);
         let blobs: Vec<(Digest, u64)> = set.blobs_of(number).into_iter().collect();
         let volume = VolumePart { number: number.into(), envelope, blobs: &blobs };
-        let options = WriteOptions { volume: Some(volume), ..WriteOptions::default() };
+        self.write_part(&dir, Some(volume)).unwrap();
+        dir
+    }
+
+    /// Writes a volume, or the whole bundle, into `dir`.
+    fn write_part(&self, dir: &Path, volume: Option<VolumePart<'_>>) -> Result<(), WriteError> {
+        let options = WriteOptions { volume, ..WriteOptions::default() };
         let bytes = self.manifest.to_bytes().unwrap();
         let evidence = [("build.dsse.json".to_owned(), self.f.provenance(&bytes))];
         let parts = BundleParts {
@@ -80,8 +86,7 @@ impl Cut {
             metadata: &self.metadata,
             blobs: &self.f.store,
         };
-        write_proven(&dir, &parts, &options, &Silent).unwrap();
-        dir
+        write_proven(dir, &parts, &options, &Silent).map(drop)
     }
 
     fn volume(&self, number: u16) -> PathBuf {
@@ -131,6 +136,23 @@ fn several_volumes_of_one_set_may_lie_in_one_place() {
     assert_eq!(report.bundles[0].volumes.as_ref().unwrap().here, [1, 2]);
     assert_eq!(report.bundles[0].caveat(), None);
     assert_eq!(report.blobs, cut.manifest.totals.blobs);
+}
+
+#[test]
+fn refuses_to_write_a_part_of_a_bundle_over_another_part() {
+    let cut = Cut::new();
+    let blobs: Vec<(Digest, u64)> = cut.set.blobs_of(2).into_iter().collect();
+    let second = VolumePart { number: 2, envelope: &cut.envelope, blobs: &blobs };
+    let (one, whole) = (cut.volume(1), cut.f.path("whole"));
+    cut.write_part(&whole, None).unwrap();
+    let before = (tree(&one), tree(&whole));
+    for (dir, volume) in [(&one, Some(second)), (&one, None), (&whole, Some(second))] {
+        let error = cut.write_part(dir, volume).unwrap_err();
+        assert!(matches!(error, WriteError::OtherPart { .. }), "{error:?}");
+    }
+    assert!((tree(&one), tree(&whole)) == before, "a refused write left something");
+    cut.volume(1);
+    cut.f.verify(&one).unwrap();
 }
 
 #[test]

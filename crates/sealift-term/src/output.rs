@@ -66,6 +66,16 @@ impl Term {
         }
     }
 
+    /// Asks something of a person on stderr, quiet or not: what is not said cannot be answered.
+    pub fn ask(self, question: &str) {
+        error_line(question);
+    }
+
+    /// Reports on stderr, quiet or not, a failure after which the command goes on.
+    pub fn failed(self, error: &CommandError) {
+        report(error, self);
+    }
+
     /// Warns on stderr, quiet or not.
     pub fn warn(self, sentence: &str) {
         error_line(&format!("Warning: {sentence}"));

@@ -18,7 +18,7 @@ use super::{BuildError, Signing, attach};
 use crate::config::Config;
 use crate::state::State;
 use crate::stream::{self, BundleRecord, StreamDir};
-use crate::trust::{Published, TrustDir};
+use crate::trust::{Published, RootChain, TrustDir};
 
 /// Why a request was refused.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -105,11 +105,11 @@ pub fn read_request(config: &Config, bytes: &[u8]) -> Result<Request, RepairRefu
 ///
 /// # Errors
 /// A request for what this mirror did not make, or content that no bundle carries any more.
-pub fn plan(state: &State, requests: &[Request], signing: &Signing) -> Result<Vec<Repair>, BuildError> {
-    let published = TrustDir::of(state.dir()).published(&signing.roots)?;
+pub fn plan(state: &State, requests: &[Request], roots: &RootChain) -> Result<Vec<Repair>, BuildError> {
+    let published = TrustDir::of(state.dir()).published(roots)?;
     let mut repairs: BTreeMap<(StreamId, Sequence), Repair> = BTreeMap::new();
     for request in requests {
-        let (repair, contents) = asked(state, request, signing)?;
+        let (repair, contents) = asked(state, request, roots)?;
         check_listed(published.as_ref(), &repair.record)?;
         let from_earlier = earlier(state, &repair, &contents, published.as_ref())?;
         for repair in from_earlier.into_iter().chain([repair]).filter(|repair| !repair.blobs.is_empty()) {
@@ -130,7 +130,7 @@ pub fn plan(state: &State, requests: &[Request], signing: &Signing) -> Result<Ve
 }
 
 /// Returns the bundle that a request is about with the blobs asked for of it, and the contents asked for besides.
-fn asked(state: &State, request: &Request, signing: &Signing) -> Result<(Repair, BTreeSet<Digest>), BuildError> {
+fn asked(state: &State, request: &Request, roots: &RootChain) -> Result<(Repair, BTreeSet<Digest>), BuildError> {
     let (stream, sequence) = (&request.bundle.stream, request.bundle.sequence);
     let dir = StreamDir::of(state.dir(), stream);
     let unknown = || RepairRefusal::UnknownBundle { site: request.site.clone(), stream: stream.clone(), sequence };
@@ -151,7 +151,7 @@ fn asked(state: &State, request: &Request, signing: &Signing) -> Result<(Repair,
         return Err(not_listed(wanted).into());
     }
     if !request.volumes.is_empty() {
-        repair.blobs.extend(of_volumes(&dir, &repair, request, signing)?);
+        repair.blobs.extend(of_volumes(&dir, &repair, request, roots)?);
     }
     Ok((repair, request.contents.iter().map(|wanted| wanted.digest).collect()))
 }
@@ -161,9 +161,9 @@ fn of_volumes(
     dir: &StreamDir,
     repair: &Repair,
     request: &Request,
-    signing: &Signing,
+    roots: &RootChain,
 ) -> Result<BTreeMap<Digest, u64>, BuildError> {
-    let root = signing.roots.newest().body();
+    let root = roots.newest().body();
     let mut blobs = BTreeMap::new();
     let sets = dir.volume_sets(repair.record.sequence)?;
     let sets: Vec<VolumeSet> = sets

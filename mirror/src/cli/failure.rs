@@ -70,7 +70,7 @@ pub(super) fn build(fault: &BuildError) -> CommandError {
         BuildError::Site(inner) => site(inner),
         BuildError::Metadata(MetadataError::Refused(refusal)) => refused(fault, refusal),
         BuildError::Write { stream, sequence, source } => write(fault, source)
-            .hint(format!("then: sealift-mirror bundle seal --stream {stream} {sequence} --to DIR"))
+            .hint(format!("then: sealift-mirror bundle write --stream {stream} {sequence} --to DIR"))
             .state("The bundle is sealed and kept in the mirror. Use of the medium only what verifies."),
         BuildError::Target { source, .. } => write(fault, source),
         _ => failed(),
@@ -82,7 +82,11 @@ fn refused(error: &(dyn std::error::Error + 'static), refusal: &Refusal) -> Comm
 }
 
 fn write(error: &BuildError, source: &WriteError) -> CommandError {
-    let failure = CommandError::from_error(Exit::Failed, error);
+    let mut failure = CommandError::from_error(Exit::Failed, error);
+    // What helps against a full or read-only disk is said better for a medium.
+    if matches!(source, WriteError::Fs(error) if error.is_full() || error.is_read_only()) {
+        failure.hints.clear();
+    }
     match source {
         WriteError::Space { .. } => failure.hint("use a larger medium"),
         WriteError::Fs(error) if error.is_full() => failure.hint("use a larger medium"),
@@ -93,6 +97,9 @@ fn write(error: &BuildError, source: &WriteError) -> CommandError {
         WriteError::Existing { .. } | WriteError::Taken(_) | WriteError::Unlisted(_) => {
             failure.hint("use an empty medium")
         }
+        WriteError::OtherPart { .. } => failure.hint(
+            "was the medium changed? give each volume, and the whole bundle, an empty medium or a directory of its own",
+        ),
         WriteError::OtherFiles { .. } => {
             failure.hint("use an empty medium, or write beside these files with --beside-other-files")
         }

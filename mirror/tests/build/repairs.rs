@@ -52,7 +52,7 @@ fn read(world: &World, key: &StatementKey, request: &Request) -> Result<Request,
 }
 
 fn plan(world: &World, request: Request) -> Result<Vec<Repair>, BuildError> {
-    repair::plan(&world.state(), &[request], &world.signing())
+    repair::plan(&world.state(), &[request], &world.signing().roots)
 }
 
 fn write(world: &World, repairs: &[Repair], to: &str) -> Result<(), BuildError> {

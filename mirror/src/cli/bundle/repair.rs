@@ -16,6 +16,8 @@ use super::medium::MediumArgs;
 use super::signing::SigningArgs;
 use crate::build::{BuildError, Repair, repair};
 use crate::cli::{Place, error, failure};
+use crate::state::State;
+use crate::trust::{RootChain, TrustDir};
 
 /// Write a repair medium: exactly the blobs that sites asked for, under their bundles' manifests
 #[derive(Debug, Args)]
@@ -61,12 +63,15 @@ pub(super) fn run(args: &RepairArgs, place: &Place, term: Term) -> Result<ExitCo
         repair::read_request(state.config(), &bytes).map_err(|e| failure::build(&BuildError::from(e)))
     });
     let requests = requests.collect::<Result<Vec<Request>, CommandError>>()?;
-    let signing = args.signing.open(&state)?;
-    let repairs = repair::plan(&state, &requests, &signing).map_err(|e| failure::build(&e))?;
-    if repairs.is_empty() {
-        return Err(CommandError::new(Exit::Failed, "the requests ask for nothing that a repair medium could carry")
-            .hint("of a volume that held parity only, nothing is needed once all other volumes arrived"));
+    // A look asks for no passphrase.
+    let kept = TrustDir::of(state.dir()).kept_roots().map_err(|e| failure::trust(&e))?;
+    if let Some(roots) = kept.filter(|_| args.plan) {
+        let repairs = planned(&state, &requests, &roots)?;
+        term.answer(&Answer::of(&repairs, None), Answer::human);
+        return Ok(ExitCode::SUCCESS);
     }
+    let signing = args.signing.open(&state)?;
+    let repairs = planned(&state, &requests, &signing.roots)?;
     let Some(to) = args.to.as_ref().filter(|_| !args.plan) else {
         term.answer(&Answer::of(&repairs, None), Answer::human);
         return Ok(ExitCode::SUCCESS);
@@ -87,6 +92,15 @@ pub(super) fn run(args: &RepairArgs, place: &Place, term: Term) -> Result<ExitCo
     }
     term.answer(&Answer::of(&repairs, path), Answer::human);
     Ok(ExitCode::SUCCESS)
+}
+
+fn planned(state: &State, requests: &[Request], roots: &RootChain) -> Result<Vec<Repair>, CommandError> {
+    let repairs = repair::plan(state, requests, roots).map_err(|e| failure::build(&e))?;
+    if repairs.is_empty() {
+        return Err(CommandError::new(Exit::Failed, "the requests ask for nothing that a repair medium could carry")
+            .hint("of a volume that held parity only, nothing is needed once all other volumes arrived"));
+    }
+    Ok(repairs)
 }
 
 impl Answer {

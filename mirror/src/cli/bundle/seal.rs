@@ -76,7 +76,7 @@ pub(super) fn chosen(
     match (found, sequence) {
         (Some(found), _) => Ok((found.record.sequence, found.status)),
         (None, Some(sequence)) => Err(crate::stream::StreamError::Unknown { stream: stream.clone(), sequence }.into()),
-        (None, None) => Err(BuildError::NoBundle(stream.clone())),
+        (None, None) => Err(no_bundle(state, stream)),
     }
 }
 
@@ -84,7 +84,13 @@ pub(super) fn chosen(
 pub(super) fn newest_sealed(state: &State, stream: &StreamId) -> Result<Sequence, BuildError> {
     let bundles = build::list(state, Some(stream))?;
     let sealed = bundles.iter().rev().find(|bundle| bundle.status == Status::Sealed);
-    sealed.map(|bundle| bundle.record.sequence).ok_or_else(|| BuildError::NoBundle(stream.clone()))
+    sealed.map(|bundle| bundle.record.sequence).ok_or_else(|| no_bundle(state, stream))
+}
+
+/// A misspelt stream has no bundle either.
+fn no_bundle(state: &State, stream: &StreamId) -> BuildError {
+    let known = state.config().stream(stream).is_some();
+    if known { BuildError::NoBundle(stream.clone()) } else { BuildError::UnknownStream(stream.clone()) }
 }
 
 /// Answers for a bundle after its signatures were counted.

@@ -112,13 +112,16 @@ impl VolumesAnswer {
             "Bundle {} of stream {} {verb} {of}, on media of {} bytes.\n",
             self.sequence, self.stream, self.volume_size
         );
-        let mut table = Table::new(&["VOLUME", "BLOBS", "BYTES", "WHERE"]).right(1).right(2);
+        let columns = ["VOLUME", "BLOBS", "BYTES", "WHERE"];
+        let shown = if self.written { columns.len() } else { columns.len() - 1 };
+        let mut table = Table::new(&columns[..shown]).right(1).right(2);
         for volume in &self.list {
             let parity = volume.volume > self.volumes.saturating_sub(self.parity_volumes);
             let number = if parity { format!("{} (parity)", volume.volume) } else { volume.volume.to_string() };
             let blobs = volume.blobs.map_or_else(String::new, |blobs| blobs.to_string());
             let size = volume.bytes.map_or_else(String::new, bytes);
-            table.row([number, blobs, size, volume.path.clone().unwrap_or_default()]);
+            let path = volume.path.clone().unwrap_or_default();
+            table.row([number, blobs, size, path].into_iter().take(shown));
         }
         let _ = write!(text, "{table}");
         if let Some(first) = self.list.iter().find_map(|volume| volume.path.as_ref()) {

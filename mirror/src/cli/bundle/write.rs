@@ -14,6 +14,7 @@ use super::medium::MediumArgs;
 use super::signing::SigningArgs;
 use super::volumes::{VolumesAnswer, WrittenVolume};
 use super::{iso, seal};
+use crate::build::BuildError;
 use crate::build::volumes::{self, Cut, CutFor};
 use crate::cli::{Place, failure};
 use crate::state::State;
@@ -153,10 +154,7 @@ impl Job<'_> {
             written.push(match (place, &self.args.iso) {
                 (_, Some(prefix)) => self.image(number, prefix)?,
                 (Some(to), None) if to_all => self.write(number, to)?,
-                (Some(to), None) if self.args.change_media => {
-                    self.ask_for(number, to)?;
-                    self.write(number, to)?
-                }
+                (Some(to), None) if self.args.change_media => self.write_changed(number, to)?,
                 (Some(to), None) => {
                     sealift_fs::create_dir_all(to, sealift_fs::Mode::Public)
                         .map_err(|e| CommandError::from_error(Exit::Failed, &e))?;
@@ -167,6 +165,19 @@ impl Job<'_> {
         }
         volumes::drop_parity(self.cut, self.writer).map_err(|e| failure::build(&e))?;
         Ok(written)
+    }
+
+    /// Asks for media until one takes the volume: a bad disc, or one that was not changed, does not end the run.
+    fn write_changed(&self, number: u16, to: &Path) -> Result<WrittenVolume, CommandError> {
+        loop {
+            self.ask_for(number, to)?;
+            match self.write(number, to) {
+                Ok(written) => return Ok(written),
+                // Another medium does not help against what is wrong on this machine.
+                Err(failure) if failure.exit != Exit::Failed => return Err(failure),
+                Err(failure) => self.term.failed(&failure),
+            }
+        }
     }
 
     fn write(&self, number: u16, to: &Path) -> Result<WrittenVolume, CommandError> {
@@ -192,15 +203,22 @@ impl Job<'_> {
         Ok(WrittenVolume::new(number, &held, &report.path))
     }
 
-    fn failed(&self, error: &crate::build::BuildError, number: u16) -> CommandError {
+    fn failed(&self, error: &BuildError, number: u16) -> CommandError {
         let done = if number > 1 && self.args.volume.is_none() {
             format!("Volumes before {number} are written; volume {number} is not.")
         } else {
             format!("Volume {number} is not written.")
         };
-        failure::build(error)
-            .hint("then run the same command again: what is written is read back, not written twice")
-            .state(done)
+        let mut failure = failure::build(error);
+        if !matches!(error, BuildError::Cut(_)) {
+            // The same command rather than one that writes the bundle uncut.
+            failure.hints.retain(|hint| !hint.starts_with("then: "));
+            if !self.args.change_media {
+                failure =
+                    failure.hint("then run the same command again: what is written is read back, not written twice");
+            }
+        }
+        failure.state(done)
     }
 
     /// Reports of several media must not replace one another.
@@ -240,7 +258,7 @@ impl Job<'_> {
         }
         let size: u64 = self.cut.set.blobs_of(number).values().sum();
         let (of, dir) = (self.cut.set.volumes(), to.display());
-        self.term.say(&format!(
+        self.term.ask(&format!(
             "Insert the medium for volume {number} of {of} ({}) at {dir}, and press Enter.",
             bytes(size)
         ));
@@ -251,7 +269,7 @@ impl Job<'_> {
             return Ok(());
         }
         Err(CommandError::new(Exit::Failed, format!("ended before volume {number} was written"))
-            .hint("run the same command again: what is written is read back, not written twice"))
+            .hint(format!("go on with --volume {number} in place of --change-media, then with the next number")))
     }
 }
 
