@@ -12,7 +12,7 @@ use super::{RecoverError, keep_aside};
 use crate::floors::Floors;
 use crate::index::{BundleRow, Change, Index, IndexError};
 use crate::layout::Layout;
-use crate::ledger::{Event, EventKind, Head, Ledger, LedgerError, Line};
+use crate::ledger::{Event, EventKind, EventSubject, Head, Ledger, LedgerError, Line};
 use crate::receive::upstream_dates;
 use crate::repository::StateError;
 
@@ -59,12 +59,15 @@ impl History {
             bundles: Vec::new(),
             channels: BTreeMap::new(),
             upstreams: Vec::new(),
-            withheld: lines.iter().filter_map(withheld).collect(),
+            withheld: lines.iter().filter_map(|l| withheld(l.event, &l.subject, &l.detail)).collect(),
             last_accepted: lines.iter().rev().find(|line| line.event == EventKind::Accepted).map(|line| line.time),
         };
         // The first event on its way may stand in the ledger already.
         let recorded = |event: &&Event| !lines.last().is_some_and(|line| line.records(event));
         history.pending = found.pending.iter().filter(recorded).cloned().collect();
+        // A decision that the ledger does not say yet is one all the same.
+        let decided = history.pending.iter().filter_map(|e| withheld(e.event, &e.subject, &e.detail));
+        history.withheld.extend(decided);
         history.take_bundles(layout, &lines, found.proved.then_some(floors));
         for line in &lines {
             history.replay(line);
@@ -194,10 +197,10 @@ impl History {
     }
 }
 
-/// Reads what a line says is withheld, of which bundle, and why.
-fn withheld(line: &Line) -> Option<(Digest, Digest, String)> {
-    let subject = Some(&line.subject).filter(|_| line.event == EventKind::Withheld)?;
-    Some((subject.content?, subject.bundle?, line.detail.clone()))
+/// Reads what a line, or an event on its way, says is withheld, of which bundle, and why.
+fn withheld(event: EventKind, subject: &EventSubject, detail: &str) -> Option<(Digest, Digest, String)> {
+    let subject = Some(subject).filter(|_| event == EventKind::Withheld)?;
+    Some((subject.content?, subject.bundle?, detail.to_owned()))
 }
 
 fn fill_channel(change: &Change<'_>, layout: &Layout, name: &ChannelId, channel: &Channel) -> Result<(), StateError> {
@@ -226,5 +229,30 @@ fn read_manifest(layout: &Layout, stream: &StreamId, sequence: Sequence, id: Dig
 impl From<IndexError> for RecoverError {
     fn from(error: IndexError) -> Self {
         Self::State(error.into())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::floors::DocumentRef;
+
+    #[test]
+    fn what_is_withheld_stays_so_though_the_ledger_does_not_say_it_yet() {
+        let dir = tempfile::tempdir().unwrap();
+        let (content, bundle) = (Digest::of(b"infected"), Digest::of(b"manifest"));
+        let subject = EventSubject { bundle: Some(bundle), content: Some(content), ..EventSubject::default() };
+        let event = Event {
+            actor: "alice".into(),
+            detail: "found".into(),
+            event: EventKind::Withheld,
+            subject,
+            time: Timestamp::from_unix(0),
+            tool: "test".into(),
+        };
+        let found = Found { pending: vec![event], ..Found::default() };
+        let floors = Floors::new(DocumentRef { sha256: Digest::of(b"root"), version: 1 });
+        let history = History::read(&Layout::new(dir.path()), &found, &floors).unwrap();
+        assert_eq!(history.withheld, [(content, bundle, "found".to_owned())]);
     }
 }
