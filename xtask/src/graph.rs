@@ -89,6 +89,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "sealift-mirror",
             "sealift-import",
             "sealift-apply",
+            "sealift-media",
             "sealift-tests",
         ],
     ),

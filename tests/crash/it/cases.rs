@@ -11,6 +11,7 @@ use crate::world::{Line, Said, Worlds, copy, worlds};
 mod desk;
 mod hosts;
 mod people;
+mod register;
 mod upkeep;
 
 /// A command, where it starts from, and what is asked of it.
@@ -125,6 +126,7 @@ pub fn cases() -> &'static [Case] {
         cases.extend(people::cases());
         cases.extend(upkeep::cases());
         cases.extend(hosts::cases());
+        cases.extend(register::cases());
         cases
     })
 }
@@ -357,4 +359,5 @@ pub fn make_steps(worlds: &Worlds, first: &Path, second: &Path) {
     people::make_steps(worlds);
     upkeep::make_steps(worlds);
     hosts::make_steps(worlds);
+    register::make_steps(worlds);
 }

@@ -196,6 +196,7 @@ fn opens(case: &Case, dir: &Path) -> Option<String> {
         ("connected/mirror.toml", "mirror", "bundle list --dir connected"),
         ("media/SEALIFT", "mirror", "verify media --root keys/root.json --quiet"),
         ("back/SEALIFT", "bundle", "inspect back"),
+        ("register/heads.json", "media", "check --dir register"),
         ("one.sealift", "bundle", "inspect one.sealift"),
         ("keys/root.json", "ceremony", "show keys/root.json"),
         ("apply/inventory.toml", "apply", "records --dir apply"),

@@ -192,6 +192,9 @@ const EXPLAINED: [(&str, &str); 3] = [
     ("sync_dir", "every file in it was synced with its name before"),
 ];
 
+/// Where cases start that are only failed and killed in place (docs/crash-safety.md, Not shown).
+const SWEPT_ONLY: [&str; 5] = ["custodians", "register-begun", "register-of-two", "medium-added", "medium-written"];
+
 /// What is known of the syncs: what broke without each.
 type Verdicts = BTreeMap<Site, Option<String>>;
 
@@ -207,7 +210,7 @@ fn every_sync_that_is_taken_away_turns_something_red() {
     let mut verdicts = Verdicts::new();
     let mut tried = 0;
     for limit in [TRIED_EACH, TRIED_MORE] {
-        for case in cases().iter().filter(|case| case.name != "run") {
+        for case in cases().iter().filter(|case| case.every == 1 && !SWEPT_ONLY.contains(&case.from)) {
             let run = Run::of(case, &dir, scratch.path());
             let sites: BTreeSet<Site> = run.steps.iter().filter_map(site).collect();
             for site in sites {

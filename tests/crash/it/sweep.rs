@@ -194,4 +194,9 @@ sweeps! {
     countersigning_recovers_from_every_fault "countersign"
     signing_a_statement_recovers_from_every_fault "statement-sign"
     attaching_to_a_statement_recovers_from_every_fault "statement-attach"
+    beginning_a_register_recovers_from_every_fault "media-init"
+    adding_a_custodian_recovers_from_every_fault "media-person"
+    registering_a_medium_recovers_from_every_fault "media-add"
+    recording_recovers_from_every_fault "media-record"
+    handing_over_recovers_from_every_fault "media-handover"
 }

@@ -77,8 +77,8 @@ pub fn said(dir: &Path, state: &mut State) {
     for name in &names {
         match name.strip_suffix(".dsse.json") {
             Some(stem) if names.contains(&format!("{stem}.json")) => {}
-            None if name.ends_with(".json") && !name.starts_with(".tmp-") => {
-                record(&dir.join("apply/records").join(name), state)
+            None if name.strip_suffix(".json").is_some_and(|stem| !stem.starts_with(".tmp-")) => {
+                record(&dir.join("apply/records").join(name), state);
             }
             _ => _ = state.insert(format!("beside the records: {name}"), "left".into()),
         }

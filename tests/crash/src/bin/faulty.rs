@@ -1,4 +1,4 @@
-//! All five tools in one program whose clock stands still and whose disk can fail.
+//! All tools in one program whose clock stands still and whose disk can fail.
 //!
 //! `SEALIFT_FAULTY` says which tool, at what time, and what goes wrong where; the arguments are the tool's own:
 //! `tool=import clock=1795449600 at=17 fault=kill free=4096 trace=FILE`. Tests only.
@@ -39,6 +39,7 @@ fn main() -> anyhow::Result<ExitCode> {
         Some("bundle") => Ok(sealift_bundle::main()),
         Some("import") => Ok(sealift_import::main()),
         Some("apply") => Ok(sealift_apply::main()),
+        Some("media") => Ok(sealift_media::main()),
         other => bail!("no such tool: {other:?}"),
     }
 }
