@@ -145,7 +145,12 @@ impl Floors {
             0 => String::new(),
             count => format!(", {count} used statements"),
         };
-        format!("root {}, {documents}, {held}, signed time {}{used}", self.root.version, self.signed_time)
+        // Before the first bundle nothing has said a time.
+        let time = match self.signed_time.unix() {
+            0 => String::new(),
+            _ => format!(", signed time {}", self.signed_time),
+        };
+        format!("root {}, {documents}, {held}{time}{used}", self.root.version)
     }
 }
 

@@ -20,7 +20,7 @@ pub use assistant::{Assistant, VERB as ASSISTANT, serve};
 pub use config::{ScanConfig, Scanner, ScannerKind};
 pub use content::{Examined, Item, examine};
 pub use decide::{BundleScan, DecideError, ScanReport, WithheldReport, accept_without_infected, scan, take_results};
-pub use gate::{Blocked, Gate, Infected};
+pub use gate::{Blocked, ClosedBy, Gate, Infected};
 pub use hands::{Direct, Hands};
 pub use verdicts::{Engine, Finding, Verdict, VerdictError, Verdicts};
 pub(crate) use work::closed_by;

@@ -163,6 +163,9 @@ fn an_infected_package_is_named_withheld_and_never_published() {
     let said = line.import("scan", &[]).failed(12, &[]);
     assert!(said.contains("INFECTED debian-security/pool/main/c/compass/compass_0.9-2+sec1_all.deb"), "{said}");
     assert!(said.contains("Test.Planted.UNOFFICIAL (control.tar/postinst)"), "{said}");
+    let waits = line.import("waiting", &[]).done();
+    assert!(waits.contains("a person's decision: clamd found something in"), "{waits}");
+    assert!(!waits.contains("the verdict of"), "it has spoken of everything: {waits}");
     line.import("promote", &["--channel", "testing", "1"]).failed(1, &["no accepted bundle"]);
     let answer: Value = serde_json::from_str(&line.import("scan", &["--json"]).stdout).unwrap();
     let digest = answer["bundles"][0]["gate"]["infected"][0]["sha256"].as_str().unwrap().to_owned();
@@ -287,7 +290,9 @@ fn a_verdict_of_somebody_else_stops_the_work() {
     fs::set_permissions(forged.parent().unwrap(), fs::Permissions::from_mode(0o700)).unwrap();
     let key = sealift_site::SiteKeys::open(&line.path("other/site")).unwrap().statement;
     fs::write(&forged, key.sign_dsse(b"{}")).unwrap();
-    line.import("scan", &[]).failed(11, &["no verdict of this site", "take it out of the way"]);
+    for verb in ["scan", "waiting", "status"] {
+        line.import(verb, &[]).failed(11, &["no verdict of this site", "take it out of the way"]);
+    }
     fs::remove_file(forged).unwrap();
     line.import("scan", &[]).done();
 }

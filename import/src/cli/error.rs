@@ -16,10 +16,15 @@ use crate::refusal::Refusal;
 use crate::repository::StateError;
 use sealift_fs::LockError;
 
+/// What to do about a verdict of a scanner that is not this site's.
+pub(super) const VERDICTS: &str =
+    "Restore the file from a backup, or take it out of the way: its contents are then scanned again.";
+
 pub(super) fn state(error: &StateError) -> CommandError {
     let exit = match error {
         StateError::Config(_) => Exit::Usage,
         StateError::Lock(LockError::Held(_)) => Exit::Locked,
+        StateError::Verdicts(verdicts) if verdicts.is_refusal() => Exit::RefusedOrder,
         e if e.is_trust_state() => Exit::RefusedOrder,
         _ => Exit::Failed,
     };
@@ -35,6 +40,7 @@ pub(super) fn state(error: &StateError) -> CommandError {
         StateError::Unrecorded(_) => shown
             .hint("Run the same command again: the next command that writes completes the records first.")
             .state("The change was made, as `sealift-import status` shows; floors or ledger do not say so yet."),
+        StateError::Verdicts(verdicts) if verdicts.is_refusal() => shown.hint(VERDICTS),
         StateError::Index(e) if e.is_full() => shown.hint("the disk is full: make room and run the same command again"),
         StateError::Index(e) if e.is_read_only() => shown
             .hint("Check the owner and mode of the state directory, and whether its disk has room and is writable."),

@@ -244,8 +244,8 @@ pub(super) fn error(error: &DecideError) -> CommandError {
             .hint("Name one as [[scanner]] in import.toml. Without any, `receive` accepts what it verified."),
         DecideError::Scan(ScanError::NoKiosk(_)) => CommandError::from_error(Exit::Usage, error)
             .hint("Name the station as [[scanner]] with kind = \"kiosk\" in import.toml."),
-        DecideError::Scan(ScanError::Verdicts(_)) => CommandError::from_error(Exit::RefusedOrder, error)
-            .hint("Restore the file from a backup, or take it out of the way: its contents are then scanned again.")
+        DecideError::Scan(ScanError::Verdicts(verdicts)) if verdicts.is_refusal() => CommandError::from_error(Exit::RefusedOrder, error)
+            .hint(super::error::VERDICTS)
             .state(kept),
         DecideError::Scan(ScanError::Results { .. }) => CommandError::from_error(Exit::Failed, error)
             .hint("Correct the station's file; a verdict is never guessed.")

@@ -79,7 +79,9 @@ fn human(status: &TrustStatus) -> String {
     for (stream, held) in &status.floors.streams {
         table.row([stream.to_string(), held.sequence.to_string(), held.manifest.short()]);
     }
-    table.row(["signed time".to_owned(), status.floors.signed_time.to_string(), String::new()]);
+    if status.floors.signed_time.unix() > 0 {
+        table.row(["signed time".to_owned(), status.floors.signed_time.to_string(), String::new()]);
+    }
     let _ = writeln!(out, "{table}");
     let _ = writeln!(out, "statements used up: {}", status.floors.used.len());
     let _ = writeln!(out, "root: {}", status.root.tagged());

@@ -48,6 +48,9 @@ fn program(argv: &[String]) -> &str {
 
 /// The lines that name the directory say what was found in it.
 fn finding(output: &str, path: &str) -> String {
+    if output.trim().is_empty() {
+        return "something that it does not name".into();
+    }
     let named = output.lines().find(|line| line.contains(path));
     super::shown(&named.unwrap_or_else(|| last_line(output)).replace(path, ""))
 }
@@ -130,6 +133,7 @@ mod tests {
         assert_eq!(asked("exit 0"), Answer::Clean);
         assert_eq!(asked("exit 3"), Answer::Clean);
         assert_eq!(asked("echo $1/a: Bad.Thing; exit 1"), Answer::Found("/a: Bad.Thing".into()));
+        assert_eq!(asked("exit 1"), Answer::Found("something that it does not name".into()));
         for script in ["exit 2", "exit 127", "kill -9 $$", "exit 99"] {
             assert!(matches!(asked(script), Answer::Silent(_)), "{script}");
         }

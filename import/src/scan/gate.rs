@@ -58,6 +58,17 @@ impl Blocked {
     }
 }
 
+/// A scanner that has not passed everything.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct ClosedBy {
+    /// The scanner.
+    pub scanner: String,
+    /// Contents that it found something in.
+    pub infected: u64,
+    /// Contents that it has not spoken of.
+    pub unknown: u64,
+}
+
 /// What speaks against letting contents in.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct Gate {
@@ -108,13 +119,18 @@ impl Gate {
         self.infected.is_empty() && self.unknown.is_empty()
     }
 
-    /// Returns the scanners that have not passed everything, each once.
-    pub fn closed_by(&self) -> Vec<String> {
-        let found = self.infected.iter().map(|infected| infected.scanner.clone());
-        let mut names: Vec<String> = found.chain(self.unknown.iter().map(|blocked| blocked.scanner.clone())).collect();
-        names.sort_unstable();
-        names.dedup();
-        names
+    /// Returns the scanners that have not passed everything, by name.
+    pub fn closed_by(&self) -> Vec<ClosedBy> {
+        let mut by: BTreeMap<&str, (u64, u64)> = BTreeMap::new();
+        for infected in &self.infected {
+            by.entry(&infected.scanner).or_default().0 += 1;
+        }
+        for blocked in &self.unknown {
+            by.entry(&blocked.scanner).or_default().1 += blocked.contents;
+        }
+        let one =
+            |(scanner, (infected, unknown)): (&str, _)| ClosedBy { scanner: scanner.to_owned(), infected, unknown };
+        by.into_iter().map(one).collect()
     }
 }
 

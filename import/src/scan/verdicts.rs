@@ -129,6 +129,13 @@ pub enum VerdictError {
     Form(#[source] sealift_model::json::JsonError),
 }
 
+impl VerdictError {
+    /// Tells whether a document is not this site's, in contrast to a fault of the disk.
+    pub fn is_refusal(&self) -> bool {
+        matches!(self, Self::NotOurs { .. })
+    }
+}
+
 /// The newest verdict of each scanner on each content.
 #[derive(Debug, Clone, Default)]
 pub struct Verdicts {

@@ -18,7 +18,7 @@ use serde::Serialize;
 
 use super::kiosk::CsvError;
 use super::verdicts::IN_ONE;
-use super::{Engine, Examined, Gate, Hands, Item, Scanner, Verdict, VerdictError, Verdicts, examine};
+use super::{ClosedBy, Engine, Examined, Gate, Hands, Item, Scanner, Verdict, VerdictError, Verdicts, examine};
 use crate::index::IndexError;
 use crate::repository::{Repository, StateError, Writer};
 use crate::waiting::{Holdings, Waiting};
@@ -87,7 +87,7 @@ pub struct Scanned {
     pub contents: u64,
     /// Verdicts that were given now.
     pub given: u64,
-    /// Bytes of the contents that were scanned now.
+    /// Bytes of the contents that they are about.
     pub bytes: u64,
     /// What stays without a verdict, the first of it.
     pub unknown: Vec<NoVerdict>,
@@ -142,7 +142,7 @@ impl Desk {
         let jobs = self.jobs(writer, &here);
         let bytes = jobs.iter().map(|job| job.entry.size).fold(0, u64::saturating_add);
         progress.phase(&format!("Scanning bundle {}", waiting.name()), Some(bytes));
-        let (given, mut unknown) = self.run(writer, &holdings, &jobs, hands, progress)?;
+        let ((given, bytes), mut unknown) = self.run(writer, &holdings, &jobs, hands, progress)?;
         unknown.sort_unstable();
         unknown.truncate(NAMED);
         let gate = self.judge(writer, &entries);
@@ -213,14 +213,14 @@ impl Desk {
         jobs: &[Job<'_>],
         hands: &mut [Box<dyn Hands>],
         progress: &dyn Progress,
-    ) -> Result<(u64, Vec<NoVerdict>), ScanError> {
+    ) -> Result<((u64, u64), Vec<NoVerdict>), ScanError> {
         let (next, stop) = (AtomicUsize::new(0), AtomicBool::new(false));
         let outcome = Outcome {
             asked: self.asked.clone(),
             desk: self,
             place: (writer.layout().verdicts(), writer.caller().clock),
             pending: Vec::new(),
-            given: 0,
+            given: (0, 0),
             unknown: Vec::new(),
             fault: None,
         };
@@ -266,7 +266,8 @@ struct Outcome<'d> {
     asked: Vec<Asked>,
     place: (PathBuf, Timestamp),
     pending: Vec<Verdict>,
-    given: u64,
+    /// How many, and the bytes they are about.
+    given: (u64, u64),
     unknown: Vec<NoVerdict>,
     fault: Option<VerdictError>,
 }
@@ -278,7 +279,7 @@ impl Outcome<'_> {
         let unknown = |reason| NoVerdict { path: job.entry.path.clone(), scanner: scanner.clone(), reason };
         match said {
             Ok(Examined::Whole { files, findings }) => {
-                self.given += 1;
+                self.given = (self.given.0 + 1, self.given.1.saturating_add(job.entry.size));
                 let (scanner, engine, path) = (scanner.clone(), engine.clone(), job.entry.path.to_string());
                 self.pending.push(Verdict { scanner, engine, time, sha256: job.entry.sha256, path, files, findings });
                 if self.pending.len() >= IN_ONE {
@@ -339,7 +340,7 @@ pub(crate) fn to_judge<'w>(repository: &Repository, waiting: &'w Waiting) -> Res
     Ok(contents.into_values().collect())
 }
 
-/// Returns the names of the scanners that have not passed every content of a waiting bundle; without a time, whatever the
+/// Returns the scanners that have not passed every content of a waiting bundle; without a time, whatever the
 /// age of what they said.
 ///
 /// # Errors
@@ -348,7 +349,7 @@ pub(crate) fn closed_by(
     repository: &Repository,
     waiting: &Waiting,
     now: Option<Timestamp>,
-) -> Result<Vec<String>, StateError> {
+) -> Result<Vec<ClosedBy>, StateError> {
     let config = repository.config();
     if config.scanners.is_empty() {
         return Ok(Vec::new());

@@ -3,10 +3,11 @@
 use sealift_model::Timestamp;
 
 use crate::repository::{Repository, StateError};
+use crate::scan::ClosedBy;
 
 use super::Waiting;
 
-/// Returns the names of the configured scanners that have not passed every content of a bundle.
+/// Returns the configured scanners that have not passed every content of a bundle.
 ///
 /// Without scanners nothing is asked. A bundle for which this names any at `now` is not accepted, whatever else is here;
 /// without a time, which is for telling people only, the age of verdicts is not judged.
@@ -17,7 +18,7 @@ pub fn verdicts_missing(
     repository: &Repository,
     waiting: &Waiting,
     now: Option<Timestamp>,
-) -> Result<Vec<String>, StateError> {
+) -> Result<Vec<ClosedBy>, StateError> {
     crate::scan::closed_by(repository, waiting, now)
 }
 

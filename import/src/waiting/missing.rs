@@ -9,6 +9,7 @@ use sealift_term::{bytes, counted};
 use serde::Serialize;
 
 use super::{Holdings, Waiting};
+use crate::scan::ClosedBy;
 
 /// An amount of content that is missing.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
@@ -87,7 +88,7 @@ pub struct Missing {
     #[serde(skip)]
     pub blobs: BTreeMap<Digest, u64>,
     /// Scanners that have not passed all of it yet.
-    pub verdicts: Vec<String>,
+    pub verdicts: Vec<ClosedBy>,
 }
 
 impl Missing {
@@ -166,9 +167,18 @@ impl Missing {
             });
             lines.push(format!("content of earlier bundles: {}{base}", self.base.describe()));
         }
-        if !self.verdicts.is_empty() {
-            lines.push(format!("the verdict of: {}", self.verdicts.join(", ")));
-        }
+        lines.extend(self.scanner_lines());
+        lines
+    }
+
+    fn scanner_lines(&self) -> Vec<String> {
+        let silent = self.verdicts.iter().filter(|by| by.unknown > 0).map(|by| by.scanner.as_str());
+        let silent = silent.collect::<Vec<_>>().join(", ");
+        let mut lines = if silent.is_empty() { Vec::new() } else { vec![format!("the verdict of: {silent}")] };
+        lines.extend(self.verdicts.iter().filter(|by| by.infected > 0).map(|by| {
+            let contents = counted(by.infected, "content", "contents");
+            format!("a person's decision: {} found something in {contents}", by.scanner)
+        }));
         lines
     }
 }

@@ -51,10 +51,12 @@ fn every_scanner_must_have_called_every_content_clean() {
     for without in 0..all.len() {
         let rest: Vec<_> = all.iter().enumerate().filter(|(at, _)| *at != without).map(|(_, v)| *v).collect();
         let gate = judge(&["x", "y"], &rest);
-        assert_eq!(gate.closed_by(), [all[without].0], "silence blocks");
+        let silent = ClosedBy { scanner: all[without].0.into(), infected: 0, unknown: 1 };
+        assert_eq!(gate.closed_by(), [silent], "silence blocks");
         assert_eq!(gate.unknown[0].contents, 1);
     }
-    assert_eq!(judge(&["x", "y", "z"], all).closed_by(), ["z"]);
+    let silent = ClosedBy { scanner: "z".into(), infected: 0, unknown: 2 };
+    assert_eq!(judge(&["x", "y", "z"], all).closed_by(), [silent]);
 }
 
 #[test]
@@ -70,5 +72,6 @@ fn a_finding_blocks_however_old_it_is_and_names_what_and_where() {
     let gate = judge(&["x", "y"], &[("x", "a", 1, &["Bad.Thing"]), ("x", "b", 8, &[])]);
     assert_eq!(gate.infected.len(), 1);
     assert_eq!(gate.infected[0].describe(), "debian/pool/a.deb: x says Bad.Thing (data.tar/x)");
-    assert_eq!(gate.closed_by(), ["x", "y"]);
+    let by = |scanner: &str, infected, unknown| ClosedBy { scanner: scanner.into(), infected, unknown };
+    assert_eq!(gate.closed_by(), [by("x", 1, 0), by("y", 0, 2)], "a finding is for a person, silence for the scanner");
 }
