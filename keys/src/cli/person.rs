@@ -62,9 +62,10 @@ pub(super) fn run(verb: &PersonVerb, term: Term) -> Result<ExitCode, CommandErro
         let done = if answer.completed { "Wrote the public half of the" } else { "Made a" };
         format!(
             "{done} personal key for {name}.\n  {secret}  private: keep it, with its passphrase, to yourself\n  \
-             {public}  public: give it to whoever keeps the root of trust\nkey id: {}\n\
+             {public}  public: give it to whoever keeps the root of trust, or the register of media\nkey id: {}\n\
              They name you in the next root: sealift-keys root add-person DRAFT {name} --key {public} --may approve\n\
-             or in the first: sealift-keys init DIR --person {name}={public}:approve",
+             or in the first: sealift-keys init DIR --person {name}={public}:approve\n\
+             A keeper lets you sign for media: sealift-media person add {name} --public {public}",
             answer.key_id
         )
     });
