@@ -392,7 +392,8 @@ fn a_lost_volume_is_rebuilt_from_parity_in_whatever_order_the_others_come() {
         let Cut { media, .. } = cut_with_parity(&connected, &whole, 3, 1);
         for at in &order[..2] {
             let report = isolated.receive(&media[*at]).unwrap();
-            assert!(volumes_missing(&report).contains(&(3, true)), "{order:?}");
+            // In part, if what is behind the end of a shorter lost volume could be rebuilt already.
+            assert!(volumes_missing(&report).iter().any(|(volume, _)| *volume == 3), "{order:?}");
         }
         assert_eq!(isolated.accept(&media[order[2]]), ["deb12/1"], "{order:?}");
         assert_eq!(quarantined(&isolated), 0, "no parity is kept");
