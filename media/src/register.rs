@@ -97,6 +97,11 @@ pub struct Held {
 }
 
 impl Held {
+    /// Tells whether nothing is wrong with its records.
+    pub fn is_whole(&self) -> bool {
+        self.found.problems.is_empty()
+    }
+
     /// Returns the records, first to last.
     pub fn records(&self) -> &[Stored] {
         &self.found.main

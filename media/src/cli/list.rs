@@ -4,11 +4,11 @@ use std::process::ExitCode;
 
 use clap::Args;
 use sealift_model::{MediumId, PersonId, Timestamp};
-use sealift_term::{CommandError, Table, Term};
+use sealift_term::{CommandError, Exit, Table, Term};
 use serde::Serialize;
 
 use super::DirArgs;
-use crate::register::Register;
+use crate::register::{Held, Register};
 use crate::state::Medium;
 
 /// Show all media
@@ -35,13 +35,14 @@ struct Row {
 }
 
 impl Row {
-    fn of(medium: &Medium) -> Self {
+    fn of(medium: &Medium, held: &Held) -> Self {
         Self {
             medium: medium.id.clone(),
             label: medium.details.label.to_string(),
             kind: medium.details.form.as_str(),
             classification: medium.details.classification.to_string(),
-            condition: medium.condition(),
+            // What the records before the bad one add up to is not what it is.
+            condition: if held.is_whole() { medium.condition() } else { "damaged" },
             owner: medium.owner.clone(),
             holder: medium.holder.clone(),
             place: medium.place.to_string(),
@@ -55,8 +56,9 @@ impl Row {
 
 pub(super) fn run(args: &ListArgs, term: Term) -> Result<ExitCode, CommandError> {
     let register = args.dir.open()?;
-    warn(&register, args, term);
-    let rows: Vec<Row> = register.media().filter_map(|(_, held)| held.medium.as_ref().map(Row::of)).collect();
+    let whole = !warn(&register, args, term);
+    let row = |held: &Held| held.medium.as_ref().map(|medium| Row::of(medium, held));
+    let rows: Vec<Row> = register.media().filter_map(|(_, held)| row(held)).collect();
     term.answer(&rows, |rows| {
         let mut table = Table::new(&["MEDIUM", "KIND", "CONDITION", "WITH", "OWNER", "SEAL", "PLACE", "CONTENT"]);
         for row in rows {
@@ -68,13 +70,15 @@ pub(super) fn run(args: &ListArgs, term: Term) -> Result<ExitCode, CommandError>
         }
         table.to_string()
     });
-    Ok(ExitCode::SUCCESS)
+    Ok(if whole { ExitCode::SUCCESS } else { Exit::RefusedSignature.into() })
 }
 
-/// A list must not look whole where it is not.
-fn warn(register: &Register, args: &ListArgs, term: Term) {
-    if let Some(problem) = register.problems().first() {
+/// A list must not look whole where it is not; tells whether it warned.
+fn warn(register: &Register, args: &ListArgs, term: Term) -> bool {
+    let problems = register.problems();
+    if let Some(problem) = problems.first() {
         let hint = format!("see all that is wrong: sealift-media check{}", args.dir.repeated());
         term.warn(&format!("{}; {hint}", problem.refusal));
     }
+    !problems.is_empty()
 }

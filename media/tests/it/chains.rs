@@ -26,6 +26,8 @@ fn names_the_first_record_that_is_damaged_missing_or_inserted() {
         desk.check("reg").refused(10, &[&format!("Error: record {} of media/s1 is missing", at + 1)]);
         desk.record("alice", "seen", &["s1"]).refused(10, &["is missing"]);
         desk.run(&["export", "--transfers", "--dir", "reg"]).refused(10, &["is missing"]);
+        let list = desk.run(&["list", "--dir", "reg"]).failed(10, &["is missing"]);
+        assert!(at == 0 || list.contains("damaged"), "what it was before is not what it is: {list}");
         fs::write(path, whole).unwrap();
     }
     // A record of another medium, under a name that fits; and a file that is none.
