@@ -115,6 +115,13 @@ fn volumes_are_refused_where_they_cannot_be() {
     write(&line, &[&["--volume", "99", "--to", "a"][..], &SIGNING].concat()).failed(2, &["no volume 99"]);
     let tiny = ["--stream", "patches", "--volume-size", "1KB", "--plan"];
     line.mirror("bundle write", &tiny).failed(2, &["too small"]);
+    let at = |number| [&["--volume", number, "--to", "one"][..], &SIGNING].concat();
+    write(&line, &at("1")).done();
+    write(&line, &at("2"))
+        .failed(1, &["holds volume 1 of bundles/patches/1 already", "was the medium changed?", "same command"]);
+    line.mirror("bundle write", &["--stream", "patches", "--to", "one"])
+        .failed(1, &["holds volume 1", "bundle write --stream"]);
+    line.mirror("bundle write", &["--stream", "pitches", "--to", "two"]).failed(2, &["no stream `pitches`"]);
     let asked = [&["--to", "a", "--change-media"][..], &SIGNING].concat();
     write(&line, &asked).failed(2, &["--volume 1"]);
 }
