@@ -73,6 +73,16 @@ pub enum SiteRefusal {
         /// The day it names.
         issued: Timestamp,
     },
+    /// A code of a day that has not come.
+    #[error("the code of site `{site}` is of {issued}, which is after now, {now}")]
+    FutureCode {
+        /// The site.
+        site: SiteId,
+        /// The day it names.
+        issued: Timestamp,
+        /// The time here.
+        now: Timestamp,
+    },
     /// A code that says less than the site said before.
     #[error("by the code site `{site}` holds bundle {sequence} of stream `{stream}`, but it held {held} before")]
     Less {
@@ -173,7 +183,8 @@ pub fn latest(state: &Path, site: &SiteConfig) -> Result<Option<KeptReceipt>, Si
         other => other?,
     };
     let mut newest: Option<KeptReceipt> = None;
-    for name in names.iter().filter(|name| name.strip_suffix(".txt").is_some()) {
+    // Half a receipt that a cut run left is none; importing it again finishes it.
+    for name in names.iter().filter(|name| name.strip_suffix(".txt").is_some_and(|stem| !stem.starts_with(".tmp-"))) {
         let file = dir.join(name);
         let bytes = sealift_fs::read_capped(&file, LIMIT as u64)?;
         let verified = Receipt::parse_verified(&bytes, Some(&key)).map_err(|source| SiteError::Kept {

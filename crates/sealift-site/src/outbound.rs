@@ -88,8 +88,21 @@ fn belongs(dir: &Path, name: &str) -> bool {
     let Ok(metadata) = path.symlink_metadata() else { return false };
     match name {
         LOST => metadata.is_dir() && sealift_fs::list_dir(&path).is_ok_and(|names| names.is_empty()),
-        _ => may_leave(name) && metadata.is_file(),
+        _ => (may_leave(name) || half_written(name)) && metadata.is_file(),
     }
+}
+
+/// Tells whether this is what a run that was cut left of a file that may leave.
+fn half_written(name: &str) -> bool {
+    name.strip_prefix(".tmp-").is_some_and(may_leave)
+}
+
+/// Takes away what runs that were cut left; nobody is to carry half a file out.
+fn sweep(dir: &Path) -> Result<(), OutboundError> {
+    for name in sealift_fs::list_dir(dir)?.iter().filter(|name| half_written(name)) {
+        sealift_fs::remove_file(&dir.join(name))?;
+    }
+    Ok(())
 }
 
 /// Writes one file that leaves and reads it back. What lies on the medium then, [`list`] says.
@@ -101,6 +114,7 @@ pub fn write(dir: &Path, name: &str, text: &str) -> Result<OutboundFile, Outboun
         return Err(OutboundError::Name(printable(name)));
     }
     check(dir)?;
+    sweep(dir)?;
     let path = dir.join(name);
     sealift_fs::replace(&path, text.as_bytes(), Mode::Public)?;
     let written = read_back(dir, name)?;
@@ -141,6 +155,17 @@ mod tests {
             "the next one replaces it"
         );
         assert_eq!(sealift_fs::list_dir(dir.path()).unwrap(), [LOST, RECEIPT]);
+    }
+
+    #[test]
+    fn what_a_cut_run_left_of_a_file_is_no_foreign_file_and_goes() {
+        let dir = tempfile::tempdir().unwrap();
+        std::fs::write(dir.path().join(".tmp-request-deb12-7.txt"), "half").unwrap();
+        check(dir.path()).unwrap();
+        write(dir.path(), RECEIPT, "receipt\n").unwrap();
+        assert_eq!(sealift_fs::list_dir(dir.path()).unwrap(), [RECEIPT]);
+        std::fs::write(dir.path().join(".tmp-notes.txt"), "half").unwrap();
+        assert!(matches!(check(dir.path()), Err(OutboundError::Foreign { .. })));
     }
 
     #[test]

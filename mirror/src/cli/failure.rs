@@ -168,6 +168,8 @@ pub(super) fn site(error: &SiteError) -> CommandError {
         SiteError::Refused(SiteRefusal::NoKey(site)) => CommandError::from_error(Exit::RefusedSignature, error)
             .hint(format!("write the site's receipt_key into the [[site]] section of {site} in mirror.toml")),
         SiteError::Refused(SiteRefusal::Older { .. } | SiteRefusal::Less { .. }) => CommandError::from_error(Exit::RefusedOrder, error),
+        SiteError::Refused(SiteRefusal::FutureCode { .. }) => CommandError::from_error(Exit::RefusedOrder, error)
+            .hint("compare the clocks of both sides, and have the site write a new code"),
         SiteError::Kept { .. } => CommandError::from_error(Exit::RefusedSignature, error)
             .hint("if the site was given a new key, remove its old receipts and import a new one"),
         _ => CommandError::from_error(Exit::Failed, error),

@@ -80,6 +80,7 @@ pub fn import(
     if file.exists() {
         return Ok((kept, false));
     }
+    refuse_future(&kept, now)?;
     refuse_older(state, site, &kept)?;
     let bytes = json::to_canonical(&kept).map_err(|source| SentError::Document { file: file.clone(), source })?;
     sealift_fs::create_dir_all(&dir, Mode::Public)?;
@@ -102,6 +103,15 @@ fn find<'c>(state: &Path, config: &'c Config, code: &ReceiptCode) -> Result<(&'c
         }
     }
     Err(unknown().into())
+}
+
+/// Refuses a code of a day that has not come: it would stand against whatever the site says until then.
+fn refuse_future(code: &KeptCode, now: Timestamp) -> Result<(), SiteRefusal> {
+    // The clocks of two sides differ.
+    if code.issued <= now.plus_days(1) {
+        return Ok(());
+    }
+    Err(SiteRefusal::FutureCode { site: code.site.clone(), issued: code.issued, now })
 }
 
 /// Refuses a code that says less than the site said before, by a receipt or another code.
@@ -145,7 +155,8 @@ pub fn kept(state: &Path, site: &SiteId) -> Result<Vec<KeptCode>, SiteError> {
         other => other?,
     };
     let mut found = Vec::new();
-    for name in names.iter().filter(|name| name.strip_suffix(".json").is_some()) {
+    // Half a code that a cut run left is none; typing it again finishes it.
+    for name in names.iter().filter(|name| name.strip_suffix(".json").is_some_and(|stem| !stem.starts_with(".tmp-"))) {
         let file = dir.join(name);
         let bytes = sealift_fs::read_capped(&file, LIMIT)?;
         let record: KeptCode = match json::from_canonical(&bytes) {

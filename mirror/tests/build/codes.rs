@@ -86,6 +86,19 @@ fn a_later_receipt_stands_against_a_code_that_said_more() {
 }
 
 #[test]
+fn refuses_a_code_of_a_day_that_has_not_come() {
+    let world = world();
+    let before = world.documents();
+    let written = ReceiptCode::of(&name("believed"), &held(&world, 2), time(6)).unwrap();
+    let state = world.state();
+    let lock = state.lock().unwrap();
+    let error = import(&lock, state.dir(), state.config(), &written, time(3)).unwrap_err();
+    assert!(matches!(error, SiteError::Refused(SiteRefusal::FutureCode { .. })), "{error:?}");
+    assert_eq!(world.documents(), before);
+    assert!(import(&lock, state.dir(), state.config(), &written, time(5)).unwrap().1, "clocks differ");
+}
+
+#[test]
 fn refuses_a_code_that_fits_nothing_this_mirror_made() {
     let world = world();
     let before = world.documents();
